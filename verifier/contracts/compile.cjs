@@ -1,0 +1,134 @@
+// Compiles popw's contracts with solc-js (standard JSON); warnings are errors.
+//
+//   node compile.cjs                      write artifacts/*.json
+//   node compile.cjs --check              compile and compare with the committed artifacts; status 1 if they differ
+//   node compile.cjs --creation A.sol ..  compile other files; print {"<contract>": "<creation bytecode, hex>"}
+//
+// A verifier's artifact holds creation bytecode in which the key's words are zero, and where they go: the template is
+// compiled with pseudo-random words in place of the key, which must occur exactly once, as one run (`bytes constant`
+// longer than a word is data behind the code, copied by CODECOPY, so its length and place do not depend on its
+// value). Rust fills them in (verifier/src/solidity/); its tests compare the outcome with a compilation of the
+// exported text.
+
+"use strict";
+const { createHash } = require("node:crypto");
+const { readFileSync, writeFileSync } = require("node:fs");
+const { basename, join } = require("node:path");
+const solc = require("solc");
+
+const TEMPLATE = "src/Groth16Verifier.sol.template";
+const SETTLEMENT = "src/UptimeSettlement.sol";
+const INPUT_COUNTS = [1, 2, 4, 7];
+const SETTINGS = {
+  optimizer: { enabled: true, runs: 1000000 },
+  evmVersion: "prague",
+  // No metadata in the code: equal text has to give equal bytes.
+  metadata: { appendCBOR: false, bytecodeHash: "none" },
+};
+
+const read = (path) => readFileSync(join(__dirname, path), "utf8");
+const sha256 = (data) => createHash("sha256").update(data).digest("hex");
+
+/** Creation bytecode (hex) of every contract in `sources`, a map from file name to text. */
+function compile(sources) {
+  const input = {
+    language: "Solidity",
+    sources: Object.fromEntries(Object.entries(sources).map(([name, content]) => [name, { content }])),
+    settings: { ...SETTINGS, outputSelection: { "*": { "*": ["evm.bytecode.object"] } } },
+  };
+  const output = JSON.parse(solc.compile(JSON.stringify(input)));
+  if (output.errors?.length) {
+    throw new Error(output.errors.map((error) => error.formattedMessage).join("\n"));
+  }
+  const creation = {};
+  for (const contracts of Object.values(output.contracts)) {
+    for (const [name, contract] of Object.entries(contracts)) {
+      if (contract.evm.bytecode.object) creation[name] = contract.evm.bytecode.object;
+    }
+  }
+  return creation;
+}
+
+/** The template with a key of pseudo-random words, and that key (hex). */
+function withSentinelKey(name, inputs, insecure) {
+  const words = 18 + 2 * inputs;
+  const key = Array.from({ length: words }, (_, i) => sha256(`popw sentinel ${name} ${i}`));
+  const text = read(TEMPLATE)
+    .replaceAll("{{NAME}}", name)
+    .replaceAll("{{INPUTS}}", String(inputs))
+    .replaceAll("{{PROVENANCE}}", "compiled for an artifact.")
+    .replaceAll("{{INSECURE}}", insecure ? "    bool public constant INSECURE_SETUP = true;\n" : "")
+    .replaceAll("{{KEY}}", key.map((word) => `        hex"${word}"`).join("\n"));
+  return { text, key: key.join("") };
+}
+
+function blank(creation, key, name) {
+  const at = creation.indexOf(key);
+  if (at < 0 || at % 2 !== 0 || creation.indexOf(key, at + 1) >= 0) {
+    throw new Error(`${name}: the key must occur exactly once in the creation bytecode`);
+  }
+  return {
+    key_offset: at / 2,
+    key_length: key.length / 2,
+    creation: creation.slice(0, at) + "0".repeat(key.length) + creation.slice(at + key.length),
+  };
+}
+
+/** Every artifact: file name -> text. */
+function artifacts() {
+  const sources = { [SETTLEMENT]: read(SETTLEMENT) };
+  const keys = {};
+  for (const inputs of INPUT_COUNTS) {
+    for (const grade of ["Ceremony", "Dev"]) {
+      const name = `${grade}Groth16Verifier${inputs}`;
+      const { text, key } = withSentinelKey(name, inputs, grade === "Dev");
+      sources[`${name}.sol`] = text;
+      keys[name] = key;
+    }
+  }
+  const creation = compile(sources);
+  const about = (source) => ({
+    source,
+    source_sha256: sha256(read(source)),
+    solc: solc.version(),
+    settings: SETTINGS,
+  });
+  const json = (value) => JSON.stringify(value, null, 2) + "\n";
+  const files = {
+    "UptimeSettlement.json": json({ ...about(SETTLEMENT), creation: creation.UptimeSettlement }),
+  };
+  for (const inputs of INPUT_COUNTS) {
+    const [ceremony, dev] = ["Ceremony", "Dev"].map((grade) => {
+      const name = `${grade}Groth16Verifier${inputs}`;
+      return blank(creation[name], keys[name], name);
+    });
+    files[`Groth16Verifier${inputs}.json`] = json({ ...about(TEMPLATE), inputs, ceremony, dev });
+  }
+  return files;
+}
+
+function main(args) {
+  if (args[0] === "--creation") {
+    const sources = Object.fromEntries(args.slice(1).map((path) => [basename(path), readFileSync(path, "utf8")]));
+    console.log(JSON.stringify(compile(sources)));
+    return;
+  }
+  const check = args[0] === "--check";
+  if (args.length > (check ? 1 : 0)) throw new Error(`unknown argument: ${args.join(" ")}`);
+  for (const [name, text] of Object.entries(artifacts())) {
+    const path = join(__dirname, "artifacts", name);
+    if (!check) {
+      writeFileSync(path, text);
+    } else if (readFileSync(path, "utf8") !== text) {
+      throw new Error(`artifacts/${name} is not what the sources compile to: run node compile.cjs and look at the diff`);
+    }
+    console.log(`${check ? "equal" : "wrote"} artifacts/${name} (${text.length} bytes)`);
+  }
+}
+
+try {
+  main(process.argv.slice(2));
+} catch (error) {
+  console.error(error.message);
+  process.exitCode = 1;
+}

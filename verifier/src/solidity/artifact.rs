@@ -1,0 +1,87 @@
+//! Committed creation bytecode, compiled by `verifier/contracts/compile.cjs`.
+//!
+//! In a verifier's bytecode the key's words are zero; the artifact says where they go. They lie there as one run of
+//! data behind the code, so filling them in gives what the compiler gives for the exported text.
+
+use super::{ExportError, Grade};
+use alloc::{string::ToString, vec::Vec};
+use serde::Deserialize;
+
+macro_rules! artifact {
+    ($file:literal) => {
+        ($file, include_str!(concat!("../../contracts/artifacts/", $file)))
+    };
+}
+
+const SETTLEMENT: (&str, &str) = artifact!("UptimeSettlement.json");
+
+/// By number of public inputs.
+const VERIFIERS: [(usize, (&str, &str)); 4] = [
+    (1, artifact!("Groth16Verifier1.json")),
+    (2, artifact!("Groth16Verifier2.json")),
+    (4, artifact!("Groth16Verifier4.json")),
+    (7, artifact!("Groth16Verifier7.json")),
+];
+
+#[derive(Deserialize)]
+struct VerifierJson<'a> {
+    inputs: usize,
+    #[serde(borrow)]
+    ceremony: Code<'a>,
+    #[serde(borrow)]
+    dev: Code<'a>,
+}
+
+#[derive(Deserialize)]
+struct Code<'a> {
+    key_offset: usize,
+    key_length: usize,
+    creation: &'a str,
+}
+
+#[derive(Deserialize)]
+struct SettlementJson<'a> {
+    creation: &'a str,
+}
+
+/// Creation bytecode of a verifier, with the key filled in.
+pub(super) fn verifier_bytecode(inputs: usize, grade: Grade, key: &[u8]) -> Result<Vec<u8>, ExportError> {
+    let (_, (file, text)) = VERIFIERS
+        .iter()
+        .find(|(count, _)| *count == inputs)
+        .ok_or(ExportError::NoArtifact { got: inputs })?;
+    let failed = |message: &str| ExportError::Artifact {
+        file,
+        message: message.to_string(),
+    };
+    let json: VerifierJson<'_> = serde_json::from_str(text).map_err(|error| failed(&error.to_string()))?;
+    let code = match grade {
+        Grade::Dev => json.dev,
+        Grade::Ceremony => json.ceremony,
+    };
+    if json.inputs != inputs || code.key_length != key.len() {
+        return Err(failed("is for another number of public inputs"));
+    }
+    let mut creation = hex::decode(code.creation).map_err(|error| failed(&error.to_string()))?;
+    let end = code.key_offset.checked_add(code.key_length);
+    match end.and_then(|end| creation.get_mut(code.key_offset..end)) {
+        Some(place) if place.iter().all(|byte| *byte == 0) => place.copy_from_slice(key),
+        Some(_) => return Err(failed("the place of the key is not blank")),
+        None => return Err(failed("the place of the key is not in the bytecode")),
+    }
+    Ok(creation)
+}
+
+/// Creation bytecode of `UptimeSettlement`; its constructor's arguments, ABI-encoded, follow it.
+///
+/// # Errors
+/// [`ExportError::Artifact`], if this build is broken.
+pub fn settlement_bytecode() -> Result<Vec<u8>, ExportError> {
+    let (file, text) = SETTLEMENT;
+    let failed = |message: &str| ExportError::Artifact {
+        file,
+        message: message.to_string(),
+    };
+    let json: SettlementJson<'_> = serde_json::from_str(text).map_err(|error| failed(&error.to_string()))?;
+    hex::decode(json.creation).map_err(|error| failed(&error.to_string()))
+}
