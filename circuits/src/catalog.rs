@@ -1,0 +1,152 @@
+//! The circuits and gadgets whose sizes are pinned in `circuits/counts.csv`, so that any change of a constraint shows in
+//! a diff. `cargo xtask counts` compares, `cargo xtask counts --bless` rewrites; `popw circuit counts` prints.
+
+use crate::gadgets::{bits, eddsa, montgomery::Edwards, poseidon, tree};
+use crate::r1cs::ScopeId;
+use crate::{Builder, Lc, R1cs, uptime};
+use ark_bn254::Fr;
+use ark_ff::AdditiveGroup;
+use popw_claims::uptime::{Shape, absent_seat_key, absent_seat_signature};
+
+/// A circuit with a pinned size.
+pub struct Entry {
+    /// Circuit or gadget.
+    pub name: &'static str,
+    /// Its parameters, as `docs/circuits/` writes them.
+    pub parameters: String,
+    build: Box<dyn Fn() -> R1cs<Fr>>,
+}
+
+impl Entry {
+    /// The constraints.
+    pub fn build(&self) -> R1cs<Fr> {
+        (self.build)()
+    }
+}
+
+/// The first line of `counts.csv`.
+pub const COUNTS_HEADER: &str = "name,parameters,constraints,wires,public_inputs";
+
+/// One line of `counts.csv`.
+pub fn counts_line(entry: &Entry, r1cs: &R1cs<Fr>) -> String {
+    let Entry { name, parameters, .. } = entry;
+    format!(
+        "{name},{parameters},{},{},{}",
+        r1cs.constraints(),
+        r1cs.wires(),
+        r1cs.public_inputs()
+    )
+}
+
+/// Where the constraints go: their number by family of scopes (`device.quorum.slot`), in the order of the circuit.
+pub fn breakdown(r1cs: &R1cs<Fr>) -> Vec<(String, usize)> {
+    let mut families: Vec<(String, usize)> = Vec::new();
+    let mut last = None;
+    for row in 0..r1cs.constraints() {
+        let scope = r1cs.row_scope(row);
+        let at = match last {
+            Some((seen, at)) if seen == scope => at,
+            _ => {
+                let family = match scope {
+                    ScopeId::ROOT => "outputs".to_owned(),
+                    _ => r1cs.scope_family(scope),
+                };
+                families
+                    .iter()
+                    .position(|(name, _)| *name == family)
+                    .unwrap_or_else(|| {
+                        families.push((family, 0));
+                        families.len() - 1
+                    })
+            }
+        };
+        families[at].1 += 1;
+        last = Some((scope, at));
+    }
+    families
+}
+
+/// Every pinned circuit, gadgets first.
+pub fn entries() -> Vec<Entry> {
+    let mut entries = Vec::new();
+    let mut gadget = |name, parameters: String, body: fn(&mut Builder<Fr>, usize), size: usize| {
+        let build = move || {
+            let mut cs = Builder::structure();
+            body(&mut cs, size);
+            cs.finish().0
+        };
+        entries.push(Entry {
+            name,
+            parameters,
+            build: Box::new(build),
+        });
+    };
+    for inputs in 1..=16 {
+        gadget("poseidon", format!("inputs={inputs}"), poseidon_gadget, inputs);
+    }
+    gadget("canonical_bits", "bits=254".to_owned(), canonical_gadget, 0);
+    for levels in [1, 3] {
+        gadget("climb", format!("levels={levels}"), climb_gadget, levels);
+    }
+    gadget("eddsa", String::new(), eddsa_gadget, 0);
+    entries.extend(uptime_shapes().into_iter().map(|shape| Entry {
+        name: "uptime",
+        parameters: shape.to_string(),
+        build: Box::new(move || uptime::structure(&shape)),
+    }));
+    entries
+}
+
+/// The shapes of U1 that are pinned: the demo's, single devices, and the zone of 256 that fits 2^20.
+pub fn uptime_shapes() -> Vec<Shape> {
+    let shape = |devices, slots, outage_rule| Shape {
+        devices,
+        watchers: 8,
+        slots,
+        device_levels: 5,
+        seat_levels: 3,
+        outage_rule,
+    };
+    vec![
+        shape(1, 144, false),
+        shape(1, 144, true),
+        shape(16, 24, false),
+        shape(16, 144, false),
+        shape(16, 144, true),
+        shape(16, 1440, true),
+        shape(256, 144, false),
+        shape(256, 144, true),
+    ]
+}
+
+fn inputs(cs: &mut Builder<Fr>, count: usize) -> Vec<Lc<Fr>> {
+    (0..count).map(|_| cs.input("input", Fr::ZERO)).collect()
+}
+
+fn poseidon_gadget(cs: &mut Builder<Fr>, count: usize) {
+    let inputs = inputs(cs, count);
+    poseidon::hash(cs, &inputs);
+}
+
+fn canonical_gadget(cs: &mut Builder<Fr>, _: usize) {
+    let value = cs.input("value", Fr::ZERO);
+    bits::canonical_bits(cs, "bit", &value);
+}
+
+fn climb_gadget(cs: &mut Builder<Fr>, levels: usize) {
+    let leaf = cs.input("leaf", Fr::ZERO);
+    let index: Vec<_> = (0..4 * levels)
+        .map(|_| bits::Bit::choice(cs, "index", false))
+        .collect();
+    tree::climb(cs, leaf, &index, &tree::empty_path(levels));
+}
+
+fn eddsa_gadget(cs: &mut Builder<Fr>, _: usize) {
+    let key = absent_seat_key();
+    let key = Edwards {
+        x: cs.input("key_x", key.x),
+        y: cs.input("key_y", key.y),
+    };
+    let message = cs.input("message", Fr::ZERO);
+    eddsa::assert_signature(cs, &key, &message, &absent_seat_signature());
+}

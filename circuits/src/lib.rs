@@ -1,0 +1,22 @@
+//! The claims of popw as rank-1 constraint systems over BN254.
+//!
+//! A circuit is a pure function of its shape and a witness that drives a [`Builder`]: no input or output, no
+//! randomness, no keys. [`gadgets`] are the parts, [`uptime`] is claim U1, [`soundness`] is the regime that every circuit passes.
+//! The native twin of each claim, in plain integers, stands in `popw_claims` under the same name.
+//!
+//! Next: [`builder`] for how constraints are made, [`uptime::circuit`](crate::uptime) for the claim, `docs/circuits/` for the relations,
+//! constraint tables and soundness arguments.
+
+#![forbid(unsafe_code)]
+
+pub mod builder;
+pub mod catalog;
+pub mod gadgets;
+pub mod lc;
+pub mod r1cs;
+pub mod soundness;
+pub mod uptime;
+
+pub use builder::Builder;
+pub use lc::Lc;
+pub use r1cs::R1cs;

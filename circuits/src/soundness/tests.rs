@@ -1,0 +1,231 @@
+//! The regime against planted bugs: each must be caught, and each point must catch one.
+
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+use super::{Finding, Forgery, Overrides, Report, Subject, check_circuit, check_constraints};
+use crate::gadgets::bits::decompose;
+use crate::gadgets::int::Int;
+use crate::r1cs::RowKind;
+use crate::{Builder, Lc};
+use ark_bn254::Fr;
+use ark_ff::{AdditiveGroup, Field};
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Bug {
+    None,
+    NoRangeCheck,
+    NoBooleanity,
+    UnusedPublicInput,
+    FreeRemainder,
+    UnsignedRoot,
+    RepeatedCheck,
+}
+
+/// A pocket claim: of `amount` in 0..16, a third is paid if `paid`, and the square root of `square` is added.
+/// Public: the epoch (mixed in linearly) and the output.
+#[derive(Clone, Copy)]
+struct Claim {
+    epoch: u64,
+    amount: i128,
+    paid: Fr,
+    root: u64,
+}
+
+fn claim(cs: &mut Builder<Fr>, claim: &Claim, bug: Bug) {
+    let epoch = cs.public("epoch", Fr::from(claim.epoch));
+    let output = cs.public_output("output");
+    let amount = match bug {
+        Bug::NoRangeCheck => Int::known(cs.input("amount", Fr::from(claim.amount.unsigned_abs())), 0, 15),
+        _ => Int::input_between(cs, "amount", claim.amount, 0, 15),
+    };
+    let paid = cs.choice("paid", claim.paid);
+    if bug != Bug::NoBooleanity {
+        cs.enforce(&paid, &(paid.clone() + -Fr::ONE), &Lc::zero());
+    }
+    // third = floor(amount / 3), with a remainder in 0..3.
+    let quotient = amount.value().max(0).unsigned_abs() / 3;
+    let third = match bug {
+        Bug::FreeRemainder => Int::known(cs.hint("third", Fr::from(quotient)), 0, 7),
+        _ => Int::from_new_bits(cs, "third", 3, quotient),
+    };
+    let remainder = amount.minus(&third.times(3));
+    if bug == Bug::FreeRemainder {
+        let wire = cs.hint("remainder", remainder.lc().value());
+        cs.enforce(&wire, &Lc::one(), remainder.lc());
+    } else {
+        remainder.assert_between(cs, "remainder", 0, 2);
+    }
+    // A root below 2^8 of a square that the prover names.
+    let square = cs.input("square", Fr::from(claim.root * claim.root));
+    let root = cs.hint("root", Fr::from(claim.root));
+    cs.enforce(&root, &root, &square);
+    if bug == Bug::RepeatedCheck {
+        cs.assert(&root, &root, &square);
+    }
+    if bug != Bug::UnsignedRoot {
+        decompose(cs, "root", &root, 8);
+    }
+    let mut sum = cs.mul("earned", &paid, third.lc()) + &root;
+    if bug != Bug::UnusedPublicInput {
+        sum = cs.mul("mixed", &sum, &epoch);
+    }
+    cs.bind_output(output, &sum);
+}
+
+fn check(bug: Bug) -> Report {
+    let circuit = |cs: &mut Builder<Fr>, witness: &Claim| claim(cs, witness, bug);
+    let honest = Claim {
+        epoch: 7,
+        amount: 11,
+        paid: Fr::ONE,
+        root: 9,
+    };
+    check_circuit(&Subject {
+        name: format!("{bug:?}"),
+        circuit: &circuit,
+        valid: vec![
+            honest,
+            Claim {
+                epoch: 1,
+                amount: 15,
+                paid: Fr::ONE,
+                root: 255,
+            },
+            Claim {
+                epoch: 90,
+                amount: 6,
+                paid: Fr::ZERO,
+                root: 100,
+            },
+        ],
+        invalid: vec![
+            Forgery::new("amount 16", Claim { amount: 16, ..honest }),
+            Forgery::new(
+                "paid twice",
+                Claim {
+                    paid: Fr::from(2u64),
+                    ..honest
+                },
+            ),
+            Forgery::new("root out of range", Claim { root: 256, ..honest }),
+        ],
+        tested_elsewhere: Vec::new(),
+        runs_max: 1000,
+    })
+}
+
+fn found(report: &Report, kind: &dyn Fn(&Finding) -> bool) -> bool {
+    report.findings.iter().any(kind)
+}
+
+#[test]
+fn the_sound_claim_passes() {
+    let report = check(Bug::None);
+    assert_eq!(report.verdict(), Ok(()));
+    assert_eq!(report.deletions_survived, Vec::<String>::new());
+}
+
+#[test]
+fn every_planted_bug_is_caught_and_every_point_catches_one() {
+    let rank: &dyn Fn(&Finding) -> bool = &|finding| matches!(finding, Finding::FreeWire(_));
+    let mutation: &dyn Fn(&Finding) -> bool = &|finding| matches!(finding, Finding::Mutation(_));
+    let alternative: &dyn Fn(&Finding) -> bool = &|finding| matches!(finding, Finding::Alternative(_));
+    let deletion: &dyn Fn(&Finding) -> bool = &|finding| matches!(finding, Finding::DeletionsUnnoticed(_));
+    let public: &dyn Fn(&Finding) -> bool = &|finding| matches!(finding, Finding::UnusedPublicInput(_));
+    let corpus: &dyn Fn(&Finding) -> bool = &|finding| matches!(finding, Finding::ForgeryAccepted(_));
+    let constraints = check(Bug::None).constraints;
+    for (bug, points) in [
+        (Bug::NoRangeCheck, vec![("negative corpus", corpus)]),
+        (
+            Bug::NoBooleanity,
+            vec![("rank", rank), ("negative corpus", corpus)],
+        ),
+        (
+            Bug::UnusedPublicInput,
+            vec![("public inputs", public), ("mutation", mutation)],
+        ),
+        (
+            Bug::FreeRemainder,
+            vec![("rank", rank), ("alternatives", alternative)],
+        ),
+        (
+            Bug::UnsignedRoot,
+            vec![("alternatives", alternative), ("negative corpus", corpus)],
+        ),
+        (Bug::RepeatedCheck, vec![("deletion", deletion)]),
+    ] {
+        let report = check(bug);
+        for (point, caught) in points {
+            assert!(
+                found(&report, caught),
+                "{bug:?} by {point}: {:?}",
+                report.findings
+            );
+        }
+        // The pinned count catches each of them too.
+        assert_ne!(report.constraints, constraints, "{bug:?}");
+    }
+}
+
+/// Without any one of its constraints the sound claim does not pass the regime: 100 % of the deletions are noticed, and not
+/// only counted as such.
+#[test]
+fn every_deleted_constraint_is_a_finding() {
+    let circuit = |cs: &mut Builder<Fr>, witness: &Claim| claim(cs, witness, Bug::None);
+    let honest = Claim {
+        epoch: 7,
+        amount: 11,
+        paid: Fr::ONE,
+        root: 9,
+    };
+    let subject = Subject {
+        name: "deleted".to_owned(),
+        circuit: &circuit,
+        valid: vec![honest],
+        invalid: Vec::new(),
+        tested_elsewhere: Vec::new(),
+        runs_max: 1000,
+    };
+    let (r1cs, _) = super::build(&circuit, &honest);
+    for row in 0..r1cs.constraints() {
+        let less = r1cs.without_row(row);
+        let report = check_constraints(&subject, &less);
+        if r1cs.row_kind(row) == RowKind::Determining {
+            assert!(
+                found(&report, &|finding| matches!(finding, Finding::FreeWire(_))),
+                "row {row}"
+            );
+        } else {
+            // The search that noticed the assertion in the whole system finds a forgery that passes now.
+            let forged = less_accepts_a_forgery(&subject, &r1cs, &less);
+            assert!(forged, "assertion {row}");
+        }
+    }
+}
+
+fn less_accepts_a_forgery(
+    subject: &Subject<'_, Fr, Claim>,
+    r1cs: &crate::R1cs<Fr>,
+    less: &crate::R1cs<Fr>,
+) -> bool {
+    let honest = super::solve(subject.circuit, &subject.valid[0], Overrides::new());
+    (1..r1cs.wires()).any(|wire| {
+        [
+            Fr::ZERO,
+            Fr::ONE,
+            honest[wire] + Fr::ONE,
+            -honest[wire],
+            Fr::ONE - honest[wire],
+            honest[wire] + Fr::from(16u64),
+        ]
+        .into_iter()
+        .any(|value| {
+            let forged = super::solve(
+                subject.circuit,
+                &subject.valid[0],
+                Overrides::from([(wire, value)]),
+            );
+            less.violations(&forged).is_empty() && !r1cs.violations(&forged).is_empty()
+        })
+    })
+}

@@ -1,0 +1,508 @@
+//! The circuit of one zone of N devices, W watchers and S slots.
+//!
+//! **Relation.** `docs/protocol.md`, sections 2 to 5; native twin `popw_claims::uptime::Witness::evaluate`.
+//!
+//! **Cost.** Per device and slot W booleans, 4 rows for the quorum (W <= 8), 2 for the outage rule; per device about 180 for the policy,
+//! 300 for registry and tree, 250 for the digests; per seat about 5,400. Exact counts: `circuits/counts.csv`.
+//!
+//! **Order.** parameters -> committee -> seats (bitmap, digest, attestation, watcher) -> devices (quorum, policy) -> registry -> outputs.
+
+use crate::gadgets::bits::{Bit, canonical_bits, decompose};
+use crate::gadgets::eddsa::assert_signature;
+use crate::gadgets::int::Int;
+use crate::gadgets::montgomery::Edwards;
+use crate::gadgets::poseidon::{hash, sponge, tagged_hash};
+use crate::gadgets::tree::{climb, empty_path, root};
+use crate::{Builder, Lc, R1cs};
+use ark_bn254::Fr;
+use ark_ff::{AdditiveGroup, Field};
+use popw_claims::attestation::{Bitmap, ELEMENT_BITS, devices_per_leaf};
+use popw_claims::uptime::{
+    DeviceWitness, Parameters, PolicyKind, SeatWitness, Shape, Witness, absent_seat_key, absent_seat_message,
+    absent_seat_signature,
+};
+
+/// Bits of seconds, slopes and offsets (`docs/protocol.md`, section 3).
+const SECONDS_BITS: usize = 21;
+/// Bits of the divisor D and of the division's remainder.
+const DIVISOR_BITS: usize = 42;
+/// Bits of a score: 10^6 < 2^20.
+const SCORE_BITS: usize = 20;
+/// A full score, in parts per million.
+const SCORE_ONE: i128 = 1_000_000;
+/// Scores in one element of `out_commit`, and bits of each.
+const PACKED_SCORES: usize = 12;
+const PACKED_SCORE_BITS: usize = 21;
+/// Bits of the draw that belong to one seat.
+const DRAW_BITS: usize = 24;
+
+/// Builds the circuit. `z` is the public challenge of the fingerprint; the other public inputs follow from the witness.
+///
+/// Public inputs in order: `[epoch_tag, registry_root, parameters_hash, zone, out_commit, z, y]`.
+///
+/// # Panics
+/// If the witness does not have the shape's numbers of devices, seats, slots and levels.
+pub fn circuit(cs: &mut Builder<Fr>, shape: &Shape, witness: &Witness, z: Fr) {
+    let epoch_tag = cs.public("epoch_tag", witness.epoch_tag);
+    let registry_root_output = cs.public_output("registry_root");
+    let parameters_hash_output = cs.public_output("parameters_hash");
+    let zone = cs.public("zone", Fr::from(witness.zone));
+    let out_commit_output = cs.public_output("out_commit");
+    let z = cs.public("z", z);
+    let y_output = cs.public_output("y");
+
+    // A proof for epoch tag 0 would show that the setup is forged.
+    cs.scope("canary", None, |cs| cs.assert_nonzero("inverse", &epoch_tag));
+
+    let rule = cs.scope("parameters", None, |cs| Rule::new(cs, shape, &witness.parameters));
+    cs.bind_output(parameters_hash_output, &rule.hash);
+
+    let draw = cs.scope("committee", None, |cs| {
+        let h = tagged_hash(cs, "committee", &[&epoch_tag, &zone]);
+        canonical_bits(cs, "draw", &h)
+    });
+    assert_eq!(witness.seats.len(), shape.watchers, "one witness for each seat");
+    let seats: Vec<Seat> = witness
+        .seats
+        .iter()
+        .enumerate()
+        .map(|(number, seat)| {
+            let index = &draw[DRAW_BITS * number..DRAW_BITS * number + 4 * shape.seat_levels];
+            cs.scope("seat", number, |cs| {
+                Seat::new(cs, shape, seat, number, index, &epoch_tag, &zone)
+            })
+        })
+        .collect();
+    cs.scope("distinct", None, |cs| assert_distinct(cs, &seats));
+
+    assert_eq!(
+        witness.devices.len(),
+        shape.devices,
+        "one witness for each device"
+    );
+    let devices: Vec<Device> = witness
+        .devices
+        .iter()
+        .enumerate()
+        .map(|(number, device)| {
+            cs.scope("device", number, |cs| {
+                let votes = seats
+                    .iter()
+                    .map(|seat| seat.bits[number].as_slice())
+                    .collect::<Vec<_>>();
+                Device::new(cs, shape, &rule, device, &votes)
+            })
+        })
+        .collect();
+
+    let registry_root = cs.scope("registry", None, |cs| {
+        let device_root = cs.scope("devices", None, |cs| {
+            let zone_root = root(cs, devices.iter().map(|device| device.leaf.clone()).collect());
+            let levels = shape.device_levels - shape.zone_levels();
+            assert_eq!(
+                witness.device_path.len(),
+                levels,
+                "one path element for each level above the zone"
+            );
+            let index = decompose(cs, "zone", &zone, 4 * levels);
+            climb(cs, zone_root, &index, &witness.device_path)
+        });
+        let watcher_root = cs.scope("watchers", None, |cs| {
+            let mut roots: Vec<Lc<Fr>> = seats.iter().map(|seat| seat.root.clone()).collect();
+            roots.resize(16, Lc::zero());
+            hash(cs, &roots)
+        });
+        tagged_hash(cs, "registry", &[&device_root, &watcher_root])
+    });
+    cs.bind_output(registry_root_output, &registry_root);
+
+    let out_commit = cs.scope("out", None, |cs| {
+        let mut elements: Vec<Lc<Fr>> = devices
+            .chunks(PACKED_SCORES)
+            .map(|chunk| {
+                let weighted = chunk.iter().enumerate();
+                Lc::weighted_sum(
+                    weighted.map(|(i, device)| (&device.score, power_of_two(PACKED_SCORE_BITS * i))),
+                )
+            })
+            .collect();
+        elements.extend(seats.iter().map(|seat| seat.digest.clone()));
+        sponge(cs, "out", &elements)
+    });
+    cs.bind_output(out_commit_output, &out_commit);
+
+    let y = cs.scope("fingerprint", None, |cs| {
+        let mut coefficients: Vec<&Lc<Fr>> = Vec::with_capacity(2 * devices.len() + seats.len());
+        coefficients.extend(devices.iter().flat_map(|device| [&device.payee, &device.score]));
+        coefficients.extend(seats.iter().map(|seat| &seat.digest));
+        let mut value = Lc::zero();
+        for coefficient in coefficients.into_iter().rev() {
+            value = cs.mul("horner", &value, &z) + coefficient;
+        }
+        value
+    });
+    cs.bind_output(y_output, &y);
+}
+
+/// The constraints of a shape.
+pub fn structure(shape: &Shape) -> R1cs<Fr> {
+    let mut cs = Builder::structure();
+    circuit(&mut cs, shape, &blank_witness(shape), Fr::ZERO);
+    cs.finish().0
+}
+
+/// A witness of the right shape that satisfies nothing: the structure does not depend on values.
+pub fn blank_witness(shape: &Shape) -> Witness {
+    let seat = SeatWitness {
+        present: false,
+        bitmap: Bitmap::new(shape.devices, shape.slots),
+        owner: Fr::ZERO,
+        key: absent_seat_key(),
+        path: empty_path(shape.seat_levels),
+        signature: absent_seat_signature(),
+    };
+    Witness {
+        parameters: Parameters {
+            epoch_seconds: 0,
+            quorum: 0,
+            outage_limit: 0,
+            policy: PolicyKind::Threshold,
+            slope: 0,
+            offset: 0,
+            grace_seconds: 0,
+        },
+        epoch_tag: Fr::ZERO,
+        zone: 0,
+        devices: vec![
+            DeviceWitness {
+                present: false,
+                payee: Fr::ZERO,
+                inner: Fr::ZERO
+            };
+            shape.devices
+        ],
+        device_path: empty_path(shape.device_levels - shape.zone_levels()),
+        seats: vec![seat; shape.watchers],
+    }
+}
+
+/// The parameters with their ranges, and what the policies share.
+struct Rule {
+    quorum: Int<Fr>,
+    outage_limit: Int<Fr>,
+    /// Seconds of a slot, L / S.
+    slot_seconds: Int<Fr>,
+    epoch_seconds: Int<Fr>,
+    grace_seconds: Int<Fr>,
+    slope: Int<Fr>,
+    /// `offset * L`.
+    intercept: Int<Fr>,
+    is_threshold: Bit<Fr>,
+    is_linear: Bit<Fr>,
+    is_quadratic: Bit<Fr>,
+    /// D: 1, L or L^2.
+    divisor: Int<Fr>,
+    hash: Lc<Fr>,
+}
+
+impl Rule {
+    fn new(cs: &mut Builder<Fr>, shape: &Shape, parameters: &Parameters) -> Self {
+        let slots = shape.slots as i128;
+        let watchers = shape.watchers as i128;
+        let seconds_max = (1 << SECONDS_BITS) - 1;
+        let mut bounded =
+            |name, value: u32, min, max| Int::input_between(cs, name, i128::from(value), min, max);
+
+        let quorum = bounded("quorum", parameters.quorum, 1, watchers);
+        let slope = bounded("slope", parameters.slope, 0, seconds_max);
+        let offset = bounded("offset", parameters.offset, 0, seconds_max);
+        let grace_seconds = bounded("grace_seconds", parameters.grace_seconds, 0, seconds_max);
+        // L is S slots of whole seconds.
+        let slot_seconds = i128::from(parameters.epoch_seconds) / slots;
+        let slot_seconds = Int::input_between(cs, "slot_seconds", slot_seconds, 1, seconds_max / slots);
+        let epoch_seconds = slot_seconds.times(slots);
+        // Without the rule in the circuit the limit is S, which no outage exceeds.
+        let outage_limit = match shape.outage_rule {
+            true => Int::input_between(cs, "outage_limit", i128::from(parameters.outage_limit), 0, slots),
+            false => Int::constant(slots),
+        };
+
+        let is_linear = Bit::choice(cs, "is_linear", parameters.policy == PolicyKind::Linear);
+        let is_quadratic = Bit::choice(cs, "is_quadratic", parameters.policy == PolicyKind::Quadratic);
+        let not_threshold = is_linear.lc() + is_quadratic.lc();
+        let is_threshold = Bit::assert(cs, -not_threshold.clone() + Fr::ONE);
+        let not_threshold = Int::known(not_threshold, 0, 1);
+        // a <= b + 1, so that a score cannot pass 10^6.
+        let slack = offset.plus(&Int::constant(1)).minus(&slope);
+        slack
+            .mul(cs, "slack", &not_threshold)
+            .assert_bits(cs, "slack", SECONDS_BITS + 1);
+        // Grace belongs to the quadratic policy.
+        cs.assert(grace_seconds.lc(), is_quadratic.not().lc(), &Lc::zero());
+
+        let square = epoch_seconds.mul(cs, "square", &epoch_seconds);
+        let linear = Int::from_bit(&is_linear).mul(cs, "linear_divisor", &epoch_seconds);
+        let quadratic = Int::from_bit(&is_quadratic).mul(cs, "quadratic_divisor", &square);
+        let divisor = Int::from_bit(&is_threshold).plus(&linear).plus(&quadratic);
+        let intercept = offset.mul(cs, "intercept", &epoch_seconds);
+
+        let constant = |value: usize| Lc::constant(Fr::from(value as u64));
+        let policy = is_linear.lc() + &(is_quadratic.lc().clone() * Fr::from(2u64));
+        let fields = [
+            constant(shape.slots),
+            constant(shape.watchers),
+            constant(shape.devices),
+            epoch_seconds.lc().clone(),
+            quorum.lc().clone(),
+            outage_limit.lc().clone(),
+            policy,
+            slope.lc().clone(),
+            offset.lc().clone(),
+            grace_seconds.lc().clone(),
+        ];
+        let hash = sponge(cs, "parameters", &fields);
+        Self {
+            quorum,
+            outage_limit,
+            slot_seconds,
+            epoch_seconds,
+            grace_seconds,
+            slope,
+            intercept,
+            is_threshold,
+            is_linear,
+            is_quadratic,
+            divisor,
+            hash,
+        }
+    }
+
+    /// The score of a device that was up in `up_slots` slots, in parts per million: about 178 rows.
+    fn score(&self, cs: &mut Builder<Fr>, up_slots: &Int<Fr>) -> Int<Fr> {
+        // u = min(L, T L/S + g): room is L - (T L/S + g).
+        let up_seconds = up_slots.mul(cs, "up_seconds", &self.slot_seconds);
+        let room = self.epoch_seconds.minus(&up_seconds).minus(&self.grace_seconds);
+        let fits = room.is_nonnegative(cs, "fits");
+        let used = Int::from_bit(&fits).mul(cs, "room", &room);
+        let credited = Int::known(self.epoch_seconds.lc() - used.lc(), 0, (1 << SECONDS_BITS) - 1);
+        // z = max(0, a u - b L).
+        let value = self.slope.mul(cs, "sloped", &credited).minus(&self.intercept);
+        let reached = value.is_nonnegative(cs, "reached");
+        let z = Int::from_bit(&reached).mul(cs, "z", &value);
+        // n: [v >= 0], z or z^2.
+        let quadratic = Int::from_bit(&self.is_quadratic).mul(cs, "quadratic", &z);
+        let numerator = z.mul(cs, "numerator", &Int::from_bit(&self.is_linear).plus(&quadratic));
+        let threshold = Int::from_bit(&self.is_threshold).mul(cs, "threshold", &Int::from_bit(&reached));
+        let scaled = numerator.plus(&threshold).times(SCORE_ONE);
+        // score D <= n 10^6 < (score + 1) D.
+        let quotient = scaled
+            .value()
+            .checked_div(self.divisor.value())
+            .unwrap_or(0)
+            .max(0)
+            .unsigned_abs();
+        let score = Int::from_new_bits(cs, "score", SCORE_BITS, quotient);
+        let remainder = scaled.minus(&score.mul(cs, "whole", &self.divisor));
+        remainder.assert_bits(cs, "remainder", DIVISOR_BITS);
+        self.divisor
+            .minus(&Int::constant(1))
+            .minus(&remainder)
+            .assert_bits(cs, "rest", DIVISOR_BITS);
+        score
+    }
+}
+
+/// A seat of the committee: its votes, its digest (0 when absent) and its subtree's root.
+struct Seat {
+    bits: Vec<Vec<Bit<Fr>>>,
+    digest: Lc<Fr>,
+    owner: Lc<Fr>,
+    key: Edwards,
+    root: Lc<Fr>,
+}
+
+impl Seat {
+    fn new(
+        cs: &mut Builder<Fr>,
+        shape: &Shape,
+        seat: &SeatWitness,
+        number: usize,
+        index: &[Bit<Fr>],
+        epoch_tag: &Lc<Fr>,
+        zone: &Lc<Fr>,
+    ) -> Self {
+        let number = Lc::constant(Fr::from(number as u64));
+        let present = Bit::choice(cs, "present", seat.present);
+        let bits: Vec<Vec<Bit<Fr>>> = cs.scope("bitmap", None, |cs| {
+            (0..shape.devices)
+                .map(|device| {
+                    (0..shape.slots)
+                        .map(|slot| Bit::choice(cs, "bit", seat.bitmap.bit(device, slot)))
+                        .collect()
+                })
+                .collect()
+        });
+        // An absent seat votes for nothing.
+        let votes = Lc::sum(bits.iter().flatten().map(Bit::lc));
+        cs.assert(&votes, present.not().lc(), &Lc::zero());
+
+        let digest = cs.scope("digest", None, |cs| digest(cs, shape, &bits));
+        let message = cs.scope("message", None, |cs| {
+            tagged_hash(cs, "attestation", &[epoch_tag, zone, &number, &digest])
+        });
+
+        let owner = cs.input("owner", seat.owner);
+        let key = Edwards {
+            x: cs.input("key_x", seat.key.x),
+            y: cs.input("key_y", seat.key.y),
+        };
+        let root = cs.scope("watcher", None, |cs| {
+            let leaf = tagged_hash(cs, "watcher", &[&owner, &key.x, &key.y, &number]);
+            assert_eq!(
+                seat.path.len(),
+                shape.seat_levels,
+                "one path element for each level of the seat"
+            );
+            climb(cs, leaf, index, &seat.path)
+        });
+
+        // An absent seat verifies a constant signature instead.
+        let absent_key = absent_seat_key();
+        let signer = Edwards {
+            x: present.select(cs, &key.x, &Lc::constant(absent_key.x)),
+            y: present.select(cs, &key.y, &Lc::constant(absent_key.y)),
+        };
+        let message = present.select(cs, &message, &Lc::constant(absent_seat_message()));
+        assert_signature(cs, &signer, &message, &seat.signature);
+
+        let digest = cs.mul("digest", present.lc(), &digest);
+        Self {
+            bits,
+            digest,
+            owner,
+            key,
+            root,
+        }
+    }
+}
+
+/// The digest of a bitmap: `docs/protocol.md`, section 4.
+fn digest(cs: &mut Builder<Fr>, shape: &Shape, bits: &[Vec<Bit<Fr>>]) -> Lc<Fr> {
+    let leaves = bits
+        .chunks(devices_per_leaf(shape.devices, shape.slots))
+        .map(|devices| {
+            let bits: Vec<&Bit<Fr>> = devices.iter().flatten().collect();
+            let elements: Vec<Lc<Fr>> = bits
+                .chunks(ELEMENT_BITS)
+                .map(|chunk| crate::gadgets::bits::weigh_bits(chunk.iter().copied()))
+                .collect();
+            tagged_hash(cs, "bitmap", &elements.iter().collect::<Vec<_>>())
+        })
+        .collect();
+    let root = root(cs, leaves);
+    let constant = |value: usize| Lc::constant(Fr::from(value as u64));
+    tagged_hash(
+        cs,
+        "digest",
+        &[&constant(shape.devices), &constant(shape.slots), &root],
+    )
+}
+
+/// No owner and no key sits in two seats.
+fn assert_distinct(cs: &mut Builder<Fr>, seats: &[Seat]) {
+    for (number, seat) in seats.iter().enumerate() {
+        for other in &seats[..number] {
+            cs.assert_nonzero("owner", &(&seat.owner - &other.owner));
+            cs.assert_nonzero("key", &(&seat.key.x - &other.key.x));
+        }
+    }
+}
+
+/// A device of the zone: what the outputs need of it. Absent: payee 0, score 0, leaf 0.
+struct Device {
+    payee: Lc<Fr>,
+    score: Lc<Fr>,
+    leaf: Lc<Fr>,
+}
+
+impl Device {
+    fn new(
+        cs: &mut Builder<Fr>,
+        shape: &Shape,
+        rule: &Rule,
+        device: &DeviceWitness,
+        votes: &[&[Bit<Fr>]],
+    ) -> Self {
+        let present = Bit::choice(cs, "present", device.present);
+        let payee = cs.input("payee", device.payee);
+        let inner = cs.input("inner", device.inner);
+        let leaf = cs.scope("leaf", None, |cs| {
+            let leaf = tagged_hash(cs, "device", &[&payee, &inner]);
+            cs.mul("leaf", present.lc(), &leaf)
+        });
+        let up: Vec<Bit<Fr>> = cs.scope("quorum", None, |cs| {
+            (0..shape.slots)
+                .map(|slot| {
+                    let agreeing: Vec<Int<Fr>> =
+                        votes.iter().map(|seat| Int::from_bit(&seat[slot])).collect();
+                    let margin = Int::sum(&agreeing).minus(&rule.quorum);
+                    cs.scope("slot", slot, |cs| margin.is_nonnegative(cs, "up"))
+                })
+                .collect()
+        });
+        let earns = match shape.outage_rule {
+            true => cs.scope("outage", None, |cs| {
+                let within = no_long_outage(cs, &up, &rule.outage_limit);
+                within.and(cs, &present)
+            }),
+            false => present.clone(),
+        };
+        let score = cs.scope("policy", None, |cs| {
+            let up_slots = Int::sum(&up.iter().map(Int::from_bit).collect::<Vec<_>>());
+            let score = rule.score(cs, &up_slots);
+            cs.mul("earned", earns.lc(), score.lc())
+        });
+        let payee = cs.mul("payee", present.lc(), &payee);
+        Self { payee, score, leaf }
+    }
+}
+
+/// Is no run of down slots longer than the limit G?
+///
+/// A counter of the slots that may still be down: `c_0 = G`, an up slot sets it to G, a down slot lowers it by one; it passes
+/// through -1 exactly when a run exceeds G. The product of all `c + 1` is 0 iff that happens (|c| <= S, far below the modulus).
+/// Two rows a slot, then three.
+fn no_long_outage(cs: &mut Builder<Fr>, up: &[Bit<Fr>], limit: &Int<Fr>) -> Bit<Fr> {
+    let limit = limit.lc();
+    let mut left = limit.clone();
+    let mut product = Lc::one();
+    for slot in up {
+        // c' = (1 - a)(c - 1 - G) + G; for the first slot c - 1 - G is -1 and the product is linear.
+        left = match product.is_constant() {
+            true => slot.lc() + limit + -Fr::ONE,
+            false => cs.mul("left", slot.not().lc(), &(&left - limit + -Fr::ONE)) + limit,
+        };
+        product = cs.mul("product", &product, &(left.clone() + Fr::ONE));
+    }
+    is_nonzero(cs, &product)
+}
+
+/// `[x != 0]`, without a free hint: the inverse is 0 when x is. Three rows.
+///
+/// `x inverse = [x != 0]`; `[x = 0] inverse = 0` pins the inverse of 0 and, elsewhere, the indicator; `[x = 0] x = 0`.
+fn is_nonzero(cs: &mut Builder<Fr>, x: &Lc<Fr>) -> Bit<Fr> {
+    let inverse = cs.hint("inverse", x.value().inverse().unwrap_or(Fr::ZERO));
+    let nonzero = cs.mul("nonzero", x, &inverse);
+    let zero = -nonzero.clone() + Fr::ONE;
+    cs.enforce(&zero, &inverse, &Lc::zero());
+    cs.assert(&zero, x, &Lc::zero());
+    Bit::known_boolean(nonzero)
+}
+
+fn power_of_two(exponent: usize) -> Fr {
+    let mut power = Fr::ONE;
+    for _ in 0..exponent {
+        power.double_in_place();
+    }
+    power
+}

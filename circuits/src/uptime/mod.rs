@@ -1,0 +1,9 @@
+//! U1, uptime by quorum: the circuit. Native twin: `popw_claims::uptime`. Relation, constraint table and soundness argument:
+//! `docs/circuits/uptime.md`.
+
+mod circuit;
+pub mod subject;
+#[cfg(test)]
+mod tests;
+
+pub use circuit::{blank_witness, circuit, structure};

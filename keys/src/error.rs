@@ -1,0 +1,230 @@
+//! What a reader or a writer of this crate refuses, and where.
+//!
+//! [`ReadError`] names the format, the section and the byte of the file; [`WriteError`] names the place in
+//! the data that was handed in. Both carry a [`Problem`] with what was expected and what was found.
+//!
+//! Depends on: nothing. Where to go next: `container`, which makes most of the reading errors;
+//! [`crate::r1cs`] for the laws behind [`TermFault`].
+
+use std::{fmt, io};
+
+/// A file was refused.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(".{format} file, {section}, byte {offset}: {problem}")]
+pub struct ReadError {
+    /// The format's file name extension, such as `r1cs`.
+    pub format: &'static str,
+    /// The name of the section, such as `constraints`; `container` outside every section.
+    pub section: &'static str,
+    /// Distance from the start of the file to the offending bytes.
+    pub offset: u64,
+    /// What is wrong there.
+    pub problem: Problem,
+}
+
+/// A file was not written.
+#[derive(Debug, thiserror::Error)]
+pub enum WriteError {
+    /// The data breaks a law of the format. Nothing was written.
+    #[error(".{format} file not written: {problem}")]
+    Refused {
+        /// The format's file name extension, such as `r1cs`.
+        format: &'static str,
+        /// What is wrong with the data.
+        problem: Problem,
+    },
+    /// The destination refused the bytes. What it holds is not a whole file.
+    #[error(".{format} file cut short: {source}")]
+    Io {
+        /// The format's file name extension, such as `r1cs`.
+        format: &'static str,
+        /// The destination's own error.
+        source: io::Error,
+    },
+}
+
+/// What is wrong with a file, or with the data for one.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Problem {
+    /// The first four bytes belong to another format.
+    #[error(
+        "expected the magic bytes \"{}\", got \"{}\": this is a file of another format",
+        .expected.escape_ascii(),
+        .got.escape_ascii()
+    )]
+    Magic {
+        /// The magic bytes of this format.
+        expected: [u8; 4],
+        /// The first bytes of the file.
+        got: [u8; 4],
+    },
+    /// A version of the format that this reader does not know.
+    #[error("expected version {expected} of the format, got {got}")]
+    Version {
+        /// The version that is read here.
+        expected: u32,
+        /// The version of the file.
+        got: u32,
+    },
+    /// The file or the section ends too early.
+    #[error("expected {needed} more bytes, got {left}: the file is cut short or a length is wrong")]
+    Truncated {
+        /// Bytes that the next item needs.
+        needed: u64,
+        /// Bytes that are left.
+        left: u64,
+    },
+    /// Bytes follow the last item.
+    #[error("expected the end, got {extra} more bytes")]
+    Trailing {
+        /// Bytes after the last item.
+        extra: u64,
+    },
+    /// A section that the format, as read here, does not have.
+    #[error("unknown section {id}: custom gates and extensions are not supported")]
+    UnknownSection {
+        /// The section's number in the file.
+        id: u32,
+    },
+    /// A section stands in the file twice.
+    #[error("section {id} stands here for the second time")]
+    RepeatedSection {
+        /// The section's number in the file.
+        id: u32,
+    },
+    /// A section that must be there is not.
+    #[error("section {id} is missing")]
+    MissingSection {
+        /// The section's number in the format.
+        id: u32,
+    },
+    /// The file is over another field.
+    #[error("expected the prime of BN254's scalar field, 32 bytes, got 0x{got}: made for another curve")]
+    Prime {
+        /// The file's prime, big-endian hexadecimal.
+        got: String,
+    },
+    /// A field element is not less than the prime.
+    #[error("a field element is not less than the prime")]
+    NotCanonical,
+    /// A number is over the limit of this reader or writer.
+    #[error("at most {most} {what} are supported, got {got}")]
+    Limit {
+        /// What is counted.
+        what: &'static str,
+        /// The limit.
+        most: u64,
+        /// The number found.
+        got: u64,
+    },
+    /// Two numbers that must agree do not.
+    #[error("expected {expected} {what}, got {got}")]
+    Count {
+        /// What is counted.
+        what: &'static str,
+        /// The number that the rest of the data implies.
+        expected: u64,
+        /// The number found.
+        got: u64,
+    },
+    /// Fewer of something than the rest of the data implies.
+    #[error("expected at least {least} {what}, got {got}")]
+    TooFew {
+        /// What is counted.
+        what: &'static str,
+        /// The least number that the rest of the data implies.
+        least: u64,
+        /// The number found.
+        got: u64,
+    },
+    /// A wire's label is not one of the declared labels.
+    #[error("wire {wire} has label {label}, but labels end at {labels}")]
+    Label {
+        /// The wire.
+        wire: u64,
+        /// Its label.
+        label: u64,
+        /// The number of labels declared in the header.
+        labels: u64,
+    },
+    /// A term of a linear combination breaks a law.
+    #[error("constraint {constraint}, matrix {matrix}: {fault}")]
+    Term {
+        /// The constraint, counted from 0.
+        constraint: u32,
+        /// The matrix that holds the term.
+        matrix: MatrixName,
+        /// The law that is broken.
+        fault: TermFault,
+    },
+    /// Wire 0 of an assignment is not the constant one.
+    #[error("the value of wire 0 is not 1")]
+    NotOne,
+    /// A symbol's name would not survive the text format.
+    #[error(
+        "symbol {name:?} of label {label}: a name is not empty and has no commas and no control characters"
+    )]
+    Name {
+        /// The symbol's label.
+        label: u64,
+        /// The symbol's name.
+        name: String,
+    },
+}
+
+/// Names one of the three matrices of `A z o B z = C z`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MatrixName {
+    /// The left factor.
+    A,
+    /// The right factor.
+    B,
+    /// The product.
+    C,
+}
+
+impl MatrixName {
+    /// The three names, in the order of the file.
+    pub const ALL: [Self; 3] = [Self::A, Self::B, Self::C];
+}
+
+impl fmt::Display for MatrixName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self, f)
+    }
+}
+
+/// A law of linear combinations that a term breaks.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum TermFault {
+    /// The wire does not exist.
+    #[error("wire {wire}, but wires end at {wires}")]
+    WireOutOfRange {
+        /// The term's wire.
+        wire: u32,
+        /// The number of wires.
+        wires: u32,
+    },
+    /// The coefficient is zero.
+    #[error("zero coefficient of wire {wire}: leave the term out")]
+    ZeroCoefficient {
+        /// The term's wire.
+        wire: u32,
+    },
+    /// The wire has a term already.
+    #[error("second term of wire {wire}: add the coefficients up")]
+    RepeatedWire {
+        /// The term's wire.
+        wire: u32,
+    },
+    /// The terms do not ascend.
+    #[error("wire {wire} follows wire {after}: sort the terms by wire")]
+    Unsorted {
+        /// The term's wire.
+        wire: u32,
+        /// The wire of the term before.
+        after: u32,
+    },
+}

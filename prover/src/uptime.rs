@@ -1,0 +1,86 @@
+//! Claim U1 from a witness to a proof: what a gateway or an operator calls.
+//!
+//! [`prove`] evaluates the claim natively first, so that a false claim is refused with the rule that it breaks, not with the
+//! number of a constraint; then the circuit is run, and its public inputs must be the native statement's.
+
+use crate::progress::{Phase, Progress};
+use crate::prover::{Prover, ProverError};
+use ark_bn254::{Bn254, Fr};
+use ark_groth16::Proof;
+use ark_std::rand::{CryptoRng, RngCore};
+use popw_circuits::{Builder, uptime};
+use popw_claims::uptime::{ClaimError, Outcome, Shape, Statement, Witness};
+
+/// A proven zone: everything that settles it.
+pub struct ProvenZone {
+    /// What the witness leads to.
+    pub outcome: Outcome,
+    /// The public inputs.
+    pub statement: Statement,
+    /// The bytes that go to the contract with the proof.
+    pub data: Vec<u8>,
+    /// The proof.
+    pub proof: Proof<Bn254>,
+}
+
+/// Why a zone was not proven.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum UptimeError {
+    /// The claim is false, or the witness does not have the shape.
+    #[error("the claim is refused: {0}")]
+    Claim(#[from] ClaimError),
+    /// The circuit computed other public inputs than the native rule: a bug, never hidden.
+    #[error("circuit and native rule disagree on public input {index}: please report this")]
+    Disagreement {
+        /// Which of the seven.
+        index: usize,
+    },
+    /// The prover refused.
+    #[error(transparent)]
+    Prover(#[from] ProverError),
+}
+
+/// The assignment of a claim whose statement is known.
+///
+/// # Errors
+/// [`UptimeError::Claim`] if the witness does not have the shape, [`UptimeError::Disagreement`] if the circuit computes
+/// other public inputs than the statement's.
+pub fn assignment(shape: &Shape, witness: &Witness, statement: &Statement) -> Result<Vec<Fr>, UptimeError> {
+    shape.validate().map_err(ClaimError::from)?;
+    witness.check_sizes(shape)?;
+    let mut builder = Builder::witness();
+    uptime::circuit(&mut builder, shape, witness, statement.z);
+    let assignment = builder.into_assignment();
+    let public = statement.public_inputs();
+    match (0..public.len()).find(|index| assignment.get(index + 1) != Some(&public[*index])) {
+        Some(index) => Err(UptimeError::Disagreement { index }),
+        None => Ok(assignment),
+    }
+}
+
+/// Proves a zone with the key of its shape.
+///
+/// # Errors
+/// If the claim is false or the proof cannot be made.
+pub fn prove(
+    prover: &Prover,
+    shape: &Shape,
+    witness: &Witness,
+    selector: [u8; 4],
+    rng: &mut (impl RngCore + CryptoRng),
+    progress: &dyn Progress,
+) -> Result<ProvenZone, UptimeError> {
+    progress.phase(Phase::Witness);
+    let outcome = witness.evaluate(shape)?;
+    let data = outcome.settlement_data()?;
+    let statement = outcome.statement(selector)?;
+    let assignment = assignment(shape, witness, &statement)?;
+    let proof = prover.prove(&assignment, rng, progress)?;
+    Ok(ProvenZone {
+        outcome,
+        statement,
+        data,
+        proof,
+    })
+}
