@@ -160,7 +160,7 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig::with_cases(24))]
+        #![proptest_config(crate::cases(24))]
 
         #[test]
         fn joint_multiplication_equals_arkworks(s: [u8; 32], h: [u8; 32], k: [u8; 32]) {

@@ -35,3 +35,12 @@ pub mod registry;
 pub mod settlement;
 pub mod tree;
 pub mod uptime;
+
+/// How many cases a property test runs: its usual number times `POPW_ROUNDS`.
+#[cfg(test)]
+fn cases(usual: u32) -> proptest::test_runner::Config {
+    let rounds = std::env::var("POPW_ROUNDS")
+        .ok()
+        .and_then(|rounds| rounds.parse().ok());
+    proptest::test_runner::Config::with_cases(usual.saturating_mul(rounds.unwrap_or(1)))
+}

@@ -265,7 +265,7 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig::with_cases(12))]
+        #![proptest_config(crate::cases(12))]
 
         #[test]
         fn sparse_equals_dense_and_paths_verify(indices in prop::collection::btree_set(0u64..256, 0..6)) {

@@ -2,8 +2,8 @@
 //!
 //! **Relation.** `popw_claims::eddsa::verify`, the native twin, and: A is eight times a point of the curve and not the identity.
 //!
-//! **Cost** (2,535 rows; circomlib 4,217): challenge 321; `[S]B8` 502; key 17; `Q = 4A`, `3Q` 15; digits and ladder
-//! 254 x 6 + 1; canonical challenge 145; the rest 14.
+//! **Cost** (2,538 rows; circomlib 4,217): challenge 321; `[S]B8` 502; key and `Q = 4A` 25; digits and ladder 254 x 6;
+//! start, tie and end 12; canonical challenge 144; equation 10.
 //!
 //! **How, and why it is sound.**
 //! - *Key.* A' is a point of the curve, chosen by the prover; `A = 8A'` by three doublings. A doubling of a point of order two has no

@@ -327,7 +327,7 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig::with_cases(24))]
+        #![proptest_config(crate::cases(24))]
 
         #[test]
         fn every_bit_counts(device in 0usize..16, slot in 0usize..144) {

@@ -28,7 +28,7 @@ fn packed(signature: &Signature) -> Vec<u8> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(12))]
+    #![proptest_config(crate::cases(12))]
 
     #[test]
     fn signs_as_babyjubjub_rs(key: [u8; 32], message: [u8; 32]) {

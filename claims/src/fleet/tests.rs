@@ -663,7 +663,7 @@ fn truncated_at_every_byte() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
+    #![proptest_config(crate::cases(64))]
 
     #[test]
     fn mutated_bytes_do_not_panic(position in 0usize..4_000, byte: u8) {

@@ -41,7 +41,7 @@ fn element() -> impl Strategy<Value = Fr> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(48))]
+    #![proptest_config(crate::cases(48))]
 
     #[test]
     fn evaluated_form_equals_the_textbook(inputs in prop::collection::vec(element(), 1..=16)) {

@@ -351,7 +351,7 @@ fn the_constants_of_absent_seats_verify() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(32))]
+    #![proptest_config(crate::cases(32))]
 
     #[test]
     fn the_fingerprint_is_the_polynomial(

@@ -1,0 +1,76 @@
+//! The library behind the `popw` binary, so that tests and benches can use what the commands use.
+//!
+//! | module | what it is for |
+//! |---|---|
+//! | [`demo`] | the whole story on a real log; start here |
+//! | [`commands`] | one module for each other command |
+//! | [`evm`] | an Ethereum in this process, for the demo and for the contracts' tests |
+//! | [`fleet_folder`] | `FLEET_DIR/` on disk |
+//! | [`failure`], [`files`], [`screen`] | errors with exit codes, files, progress |
+#![forbid(unsafe_code)]
+
+pub mod commands;
+pub mod demo;
+pub mod evm;
+pub mod failure;
+pub mod files;
+pub mod fleet_folder;
+pub mod screen;
+
+use clap::{Parser, Subcommand};
+use failure::Failure;
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0  done; every check passed
+  1  the verdict is no: a proof is invalid, a claim false, a key or forgery refused
+  2  the arguments or a file cannot be used
+  3  something failed that should not: the disk, the machine
+
+Dev keys are cached in $POPW_CACHE, else $XDG_CACHE_HOME/popw, else ~/.cache/popw.";
+
+/// Proofs of physical work: uptime and coverage claims about signed device logs, proven with Groth16 and settled on chain.
+#[derive(Parser)]
+#[command(name = "popw", version, after_help = EXIT_CODES, max_term_width = 110)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// The grammar.
+#[derive(Subcommand)]
+enum Command {
+    /// The whole story on a real log: records, watchers, claim, proof, verdicts in Rust and in an EVM, forgeries
+    Demo(demo::Args),
+    /// Verify a zone's attestations and write the witness, public inputs and settlement data
+    Claim(commands::claim::Args),
+    /// Prove an assignment; takes the arguments of rapidsnark's prover
+    Prove(commands::prove::Args),
+    /// Verify a proof; takes the arguments of snarkjs's `groth16 verify`
+    Verify(commands::verify::Args),
+    /// Export a verifier contract, a verifying key or calldata
+    #[command(subcommand)]
+    Export(commands::export::Command),
+    /// List circuits, write them as .r1cs and .sym, count their constraints
+    #[command(subcommand)]
+    Circuit(commands::circuit::Command),
+    /// Make keys
+    #[command(subcommand)]
+    Keys(commands::keys::Command),
+}
+
+/// Runs a command.
+///
+/// # Errors
+/// What to print, and the exit code.
+pub fn run(cli: &Cli) -> Result<(), Failure> {
+    match &cli.command {
+        Command::Demo(args) => demo::run(args),
+        Command::Claim(args) => commands::claim::run(args),
+        Command::Prove(args) => commands::prove::run(args),
+        Command::Verify(args) => commands::verify::run(args),
+        Command::Export(command) => commands::export::run(command),
+        Command::Circuit(command) => commands::circuit::run(command),
+        Command::Keys(command) => commands::keys::run(command),
+    }
+}

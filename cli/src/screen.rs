@@ -1,0 +1,84 @@
+//! What people see: results on standard output; while work is under way a spinner on standard error, and the time of each phase.
+
+use crate::failure::Failure;
+use indicatif::{ProgressBar, ProgressStyle};
+use popw_prover::{Phase, Progress};
+use std::fmt::Display;
+use std::io::{ErrorKind, Write, stdout};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+/// Prints a result and a line end to standard output. A reader that has gone away (`popw ... | head`) is no failure.
+///
+/// # Errors
+/// If standard output cannot be written.
+pub fn show(text: impl Display) -> Result<(), Failure> {
+    match writeln!(stdout().lock(), "{text}") {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+            Err(Failure::internal(format!("standard output: {error}")))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Shows phases and measures them. Results go to standard output, progress to standard error.
+pub struct Screen {
+    spinner: ProgressBar,
+    times: Mutex<Times>,
+}
+
+#[derive(Default)]
+struct Times {
+    current: Option<(&'static str, Instant)>,
+    done: Vec<(&'static str, Duration)>,
+}
+
+impl Screen {
+    /// A screen; silent when standard error is no terminal, or when `quiet`.
+    pub fn new(quiet: bool) -> Self {
+        let spinner = if quiet {
+            ProgressBar::hidden()
+        } else {
+            ProgressBar::new_spinner()
+        };
+        if let Ok(style) = ProgressStyle::with_template("{spinner} {msg} {elapsed}") {
+            spinner.set_style(style);
+        }
+        spinner.enable_steady_tick(Duration::from_millis(100));
+        Self {
+            spinner,
+            times: Mutex::default(),
+        }
+    }
+
+    /// `label` begins; the phase before has ended.
+    pub fn begin(&self, label: &'static str) {
+        self.spinner.set_message(label);
+        self.change(Some(label));
+    }
+
+    /// All phases so far, in order, with their times; phases of one name are added up.
+    pub fn finish(&self) -> Vec<(&'static str, Duration)> {
+        self.change(None);
+        self.spinner.finish_and_clear();
+        std::mem::take(&mut self.times.lock().unwrap_or_else(PoisonError::into_inner).done)
+    }
+
+    fn change(&self, next: Option<&'static str>) {
+        let now = Instant::now();
+        let mut times = self.times.lock().unwrap_or_else(PoisonError::into_inner);
+        let ended = std::mem::replace(&mut times.current, next.map(|label| (label, now)));
+        let Some((label, since)) = ended else { return };
+        let took = now.duration_since(since);
+        match times.done.iter_mut().find(|(done, _)| *done == label) {
+            Some((_, total)) => *total += took,
+            None => times.done.push((label, took)),
+        }
+    }
+}
+
+impl Progress for Screen {
+    fn phase(&self, phase: Phase) {
+        self.begin(phase.label());
+    }
+}
