@@ -80,7 +80,7 @@ const COMMANDS: &[Command] = &[
 ];
 
 const NOTES: &str = "\
---full       longer tests: sets POPW_FULL, and POPW_ROUNDS to 10 unless it is set
+--full       longer tests: sets POPW_ROUNDS to 10 unless it is set
 --package    only this crate
 --record     write the summary to a file, as Markdown
 FILTER       only tests whose name contains it

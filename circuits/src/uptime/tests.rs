@@ -110,11 +110,10 @@ fn long_outages_at_every_place_match_the_native_rule() {
                         .set(0, slot, pattern >> slot & 1 == 1);
                 }
             }
-            // Signatures do not enter the score: compare scores only, by the fingerprint's share of y.
+            (0..3).for_each(|seat| case.sign(seat));
             let mut cs = Builder::witness();
             build_case(&mut cs, &case);
             let assignment = cs.into_assignment();
-            (0..3).for_each(|seat| case.sign(seat));
             let outcome = case.witness.evaluate(&shape).unwrap();
             assert_eq!(
                 assignment[5], outcome.out_commit,

@@ -124,12 +124,8 @@ pub(crate) fn execute(workspace: &Workspace, plan: &Plan) -> Result<(), Error> {
 
 /// The variables that tests see.
 fn variables(plan: &Plan) -> Vec<(&'static str, String)> {
-    let mut variables = Vec::new();
-    if plan.full {
-        variables.push(("POPW_FULL", "1".into()));
+    match (plan.rounds, env::var_os(ROUNDS)) {
+        (Some(rounds), None) => vec![(ROUNDS, rounds.to_string())],
+        _ => Vec::new(),
     }
-    if let (Some(rounds), None) = (plan.rounds, env::var_os(ROUNDS)) {
-        variables.push((ROUNDS, rounds.to_string()));
-    }
-    variables
 }
