@@ -54,7 +54,7 @@ enum Command {
     /// List circuits, write them as .r1cs and .sym, count their constraints
     #[command(subcommand)]
     Circuit(commands::circuit::Command),
-    /// Make keys
+    /// Make development keys and tables, check keys
     #[command(subcommand)]
     Keys(commands::keys::Command),
 }

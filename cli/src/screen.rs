@@ -81,4 +81,9 @@ impl Progress for Screen {
     fn phase(&self, phase: Phase) {
         self.begin(phase.label());
     }
+
+    fn advance(&self, phase: Phase, done: f64) {
+        self.spinner
+            .set_message(format!("{} {:3.0} %", phase.label(), done * 100.0));
+    }
 }

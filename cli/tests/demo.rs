@@ -189,7 +189,7 @@ fn watchers_who_hear_nothing_pay_nothing() {
 #[test]
 fn the_same_steps_one_by_one_give_the_same_claim() {
     let out = temporary("steps");
-    demo(&out, &["--seed", "5"]);
+    let report = demo(&out, &["--seed", "5"]);
     let steps = out.join("steps");
     let run = |arguments: &[&str]| {
         let output = popw(arguments);
@@ -211,12 +211,7 @@ fn the_same_steps_one_by_one_give_the_same_claim() {
             "{file}"
         );
     }
-    let mut cached = std::fs::read_dir(cache())
-        .unwrap()
-        .map(|entry| entry.unwrap().path());
-    let key = cached
-        .find(|path| path.extension().is_some_and(|extension| extension == "dev-key"))
-        .unwrap();
+    let key = cache().join(format!("{}.zkey", report["circuit"]["id"].as_str().unwrap()));
     let [proof, public] = ["proof.json", "public.json"].map(|name| path(&steps, name));
     run(&[
         "prove",
@@ -262,24 +257,46 @@ fn the_same_steps_one_by_one_give_the_same_claim() {
         false
     );
 
-    // A witness that is changed, cut off or of another circuit is refused.
+    // A witness that is changed, cut off or of another circuit is refused. The circuit's file names the constraint.
+    run(&[
+        "circuit",
+        "r1cs",
+        "uptime:N=16,W=8,S=144",
+        "--out",
+        steps.to_str().unwrap(),
+    ]);
+    let r1cs = path(&steps, "circuit.r1cs");
     let mut witness = std::fs::read(steps.join("witness.wtns")).unwrap();
     let last = witness.len() - 32;
     witness[last] ^= 1;
     std::fs::write(steps.join("changed.wtns"), &witness).unwrap();
     std::fs::write(steps.join("short.wtns"), &witness[..last]).unwrap();
-    for (file, code, reason) in [
-        ("changed.wtns", 1, "violates constraint"),
-        ("short.wtns", 2, "short.wtns"),
-        ("absent.wtns", 2, "absent.wtns"),
+    let other = path(
+        Path::new(env!("CARGO_MANIFEST_DIR")),
+        "../testdata/interop/co-snarks/multiplier2_witness.wtns",
+    );
+    for (file, option, code, reason) in [
+        (
+            path(&steps, "changed.wtns"),
+            None,
+            1,
+            "does not satisfy the circuit",
+        ),
+        (
+            path(&steps, "changed.wtns"),
+            Some(&r1cs),
+            1,
+            "violates constraint",
+        ),
+        (path(&steps, "short.wtns"), None, 2, "short.wtns"),
+        (path(&steps, "absent.wtns"), None, 2, "absent.wtns"),
+        (other, None, 2, "made for another circuit"),
     ] {
-        let output = popw(&[
-            "prove",
-            key.to_str().unwrap(),
-            &path(&steps, file),
-            &proof,
-            &public,
-        ]);
+        let refused = path(&steps, "refused.json");
+        let mut arguments = vec!["prove", key.to_str().unwrap(), &file, &refused, &refused];
+        arguments.extend(option.iter().flat_map(|r1cs| ["--r1cs", r1cs.as_str()]));
+        let output = popw(&arguments);
+        assert!(!Path::new(&refused).exists(), "{file}");
         assert_eq!(output.status.code(), Some(code), "{file}");
         assert!(text(&output.stderr).contains(reason), "{}", text(&output.stderr));
     }
@@ -379,6 +396,112 @@ fn wrong_arguments_are_explained() {
     }
 }
 
+/// Keys for anybody's circuit: made, checked, sped up, damaged.
+#[test]
+fn keys_are_made_checked_and_sped_up() {
+    let folder = temporary("keys");
+    let interop = Path::new(env!("CARGO_MANIFEST_DIR")).join("../testdata/interop/co-snarks");
+    let r1cs = path(&interop, "multiplier2_circuit.r1cs");
+    let witness = path(&interop, "multiplier2_witness.wtns");
+    let [key, same, tables] = ["key.zkey", "same.zkey", "key.zkey.tables"].map(|name| path(&folder, name));
+    let [proof, public, vk] = ["proof.json", "public.json", "vk.json"].map(|name| path(&folder, name));
+    let run = |arguments: &[&str], code: i32| {
+        let output = popw(arguments);
+        let said = text(&output.stdout) + &text(&output.stderr);
+        assert_eq!(output.status.code(), Some(code), "{arguments:?}: {said}");
+        said
+    };
+    let said = run(&["keys", "dev", &r1cs, "--out", &key, "--seed", "7"], 0);
+    assert!(said.contains("grade dev"), "{said}");
+    run(
+        &[
+            "keys",
+            "dev",
+            &r1cs,
+            "--out",
+            &same,
+            "--seed",
+            "7",
+            "--backend",
+            "reference",
+            "--threads",
+            "1",
+        ],
+        0,
+    );
+    assert_eq!(std::fs::read(&key).unwrap(), std::fs::read(&same).unwrap());
+    let said = run(&["keys", "verify", &key], 0);
+    assert!(
+        said.contains("as KEY.sha256 says") && said.contains("grade dev"),
+        "{said}"
+    );
+    let hash = std::fs::read_to_string(folder.join("key.zkey.sha256")).unwrap()[..64].to_owned();
+    run(&["keys", "verify", &key, "--sha256", &hash], 0);
+    run(&["keys", "verify", &key, "--sha256", &"00".repeat(32)], 1);
+    run(&["keys", "verify", &key, "--sha256", "xyz"], 2);
+    let said = run(&["keys", "verify", &path(&interop, "poseidon_circuit.zkey")], 1);
+    assert!(
+        said.contains("contribution"),
+        "a published key that nobody contributed to: {said}"
+    );
+
+    run(&["prove", &key, &witness, &proof, &public], 0);
+    run(&["export", "snarkjs", &key, "--out", &vk], 0);
+    run(&["verify", &vk, &public, &proof], 0);
+    run(&["keys", "precompute", &key, "--factor", "3"], 0);
+    assert!(Path::new(&tables).exists());
+    let said = run(&["prove", &key, &witness, &proof, &public, "--json"], 0);
+    let report: Value = serde_json::from_str(&said).unwrap();
+    assert_eq!(report["tables"], 3, "{report}");
+    run(&["verify", &vk, &public, &proof], 0);
+    let said = run(
+        &[
+            "prove",
+            &key,
+            &witness,
+            &proof,
+            &public,
+            "--tables",
+            "none",
+            "--backend",
+            "reference",
+            "--threads",
+            "1",
+            "--json",
+        ],
+        0,
+    );
+    let report: Value = serde_json::from_str(&said).unwrap();
+    assert_eq!(
+        (report["tables"].is_null(), &report["threads"]),
+        (true, &1.into()),
+        "{report}"
+    );
+    assert_eq!(report["backend"], "reference");
+    run(&["verify", &vk, &public, &proof], 0);
+    run(
+        &["prove", &key, &witness, &proof, &public, "--backend", "abacus"],
+        2,
+    );
+    run(&["prove", &key, &witness, &proof, &public, "--memory", "1"], 2);
+    run(&["export", "solidity", &key, "--ceremony"], 1);
+
+    let mut bytes = std::fs::read(&key).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    std::fs::write(&key, &bytes).unwrap();
+    let said = run(&["keys", "verify", &key], 1);
+    assert!(said.contains("SHA-256"), "{said}");
+    std::fs::write(&key, &bytes[..middle]).unwrap();
+    for command in [
+        vec!["prove", &key, &witness, &proof, &public],
+        vec!["export", "snarkjs", &key],
+    ] {
+        let said = run(&command, 2);
+        assert!(said.contains("key.zkey") && said.contains("byte "), "{said}");
+    }
+}
+
 /// snarkjs reads what we write: proof, key, circuit and witness.
 #[test]
 fn snarkjs_accepts_the_written_files() {
@@ -390,7 +513,7 @@ fn snarkjs_accepts_the_written_files() {
         return;
     }
     let out = temporary("snarkjs");
-    demo(&out, &[]);
+    let report = demo(&out, &[]);
     let circuit = popw(&[
         "circuit",
         "r1cs",
@@ -423,6 +546,29 @@ fn snarkjs_accepts_the_written_files() {
         "OK",
     );
     run(&["r1cs", "info", "circuit.r1cs"], "# of Constraints: 87325");
+    // Its own prover with our key.
+    let key = cache().join(format!("{}.zkey", report["circuit"]["id"].as_str().unwrap()));
+    run(
+        &[
+            "groth16",
+            "prove",
+            key.to_str().unwrap(),
+            "witness.wtns",
+            "theirs.json",
+            "public2.json",
+        ],
+        "",
+    );
+    run(
+        &[
+            "groth16",
+            "verify",
+            "verification_key.json",
+            "public2.json",
+            "theirs.json",
+        ],
+        "OK",
+    );
     run(
         &["wtns", "check", "circuit.r1cs", "witness.wtns"],
         "WITNESS IS CORRECT",

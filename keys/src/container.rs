@@ -9,12 +9,14 @@
 //! magic [4] | version u32 | sections u32 | { id u32 | length u64 | bytes }*        all little-endian
 //! ```
 //!
-//! Depends on: [`crate::error`] and BN254's scalar field. Where to go next: [`crate::r1cs`], [`crate::wtns`].
+//! Depends on: [`crate::error`] and BN254's two fields. Where to go next: [`crate::r1cs`], [`crate::wtns`],
+//! [`crate::zkey`].
 
 use crate::error::{Problem, ReadError, WriteError};
-use ark_bn254::Fr;
+use ark_bn254::{Fq, Fr};
 use ark_ff::{BigInt, PrimeField};
 use std::io::{self, BufWriter, Write};
+use std::ops::Range;
 
 /// Bytes of a field element.
 pub(crate) const FR_BYTES: u32 = 32;
@@ -178,6 +180,15 @@ impl<'a> Section<'a> {
         self.rest.len() as u64
     }
 
+    /// Where the bytes that are left lie in the file. The file is in memory, so that its length is a `usize`.
+    pub(crate) fn range(&self) -> Range<usize> {
+        let end = self
+            .rest
+            .len()
+            .saturating_add(usize::try_from(self.offset).unwrap_or(usize::MAX));
+        end - self.rest.len()..end
+    }
+
     /// An error of this section.
     pub(crate) fn error(&self, offset: u64, problem: Problem) -> ReadError {
         ReadError {
@@ -207,7 +218,8 @@ impl<'a> Section<'a> {
         Ok(head)
     }
 
-    fn array<const N: usize>(&mut self) -> Result<[u8; N], ReadError> {
+    /// The next `N` bytes.
+    pub(crate) fn array<const N: usize>(&mut self) -> Result<[u8; N], ReadError> {
         let mut bytes = [0; N];
         bytes.copy_from_slice(self.take(N as u64)?);
         Ok(bytes)
@@ -223,30 +235,40 @@ impl<'a> Section<'a> {
         self.array().map(u64::from_le_bytes)
     }
 
+    /// The next integer that stands for a field element, which must be less than the prime.
+    pub(crate) fn scalar(&mut self) -> Result<BigInt<4>, ReadError> {
+        let start = self.offset;
+        let value = read_limbs(&self.array()?);
+        match value < Fr::MODULUS {
+            true => Ok(value),
+            false => Err(self.error(start, Problem::NotCanonical)),
+        }
+    }
+
     /// The next field element, which must be less than the prime.
     pub(crate) fn fr(&mut self) -> Result<Fr, ReadError> {
-        let start = self.offset;
-        let bytes: [u8; FR_BYTES as usize] = self.array()?;
-        let mut limbs = [0; 4];
-        for (limb, chunk) in limbs.iter_mut().zip(bytes.chunks_exact(8)) {
-            *limb = chunk
-                .iter()
-                .rev()
-                .fold(0, |value, byte| value << 8 | u64::from(*byte));
-        }
-        Fr::from_bigint(BigInt::new(limbs)).ok_or_else(|| self.error(start, Problem::NotCanonical))
+        self.scalar().map(Fr::new)
     }
 
     /// A length and a prime, which must be the one of BN254's scalar field.
     pub(crate) fn prime(&mut self) -> Result<(), ReadError> {
+        self.prime_of("scalar", &Fr::MODULUS)
+    }
+
+    /// A length and a prime, which must be the one of BN254's base field.
+    pub(crate) fn base_prime(&mut self) -> Result<(), ReadError> {
+        self.prime_of("base", &Fq::MODULUS)
+    }
+
+    fn prime_of(&mut self, field: &'static str, expected: &BigInt<4>) -> Result<(), ReadError> {
         let start = self.offset;
         let size = self.u32()?;
         let got = self.take(u64::from(size.min(FR_BYTES * 4)))?;
-        if got == fr_modulus_bytes() {
+        if got == limb_bytes(expected) {
             return Ok(());
         }
         let got = got.iter().rev().map(|byte| format!("{byte:02x}")).collect();
-        Err(self.error(start, Problem::Prime { got }))
+        Err(self.error(start, Problem::Prime { field, got }))
     }
 
     /// Refuses bytes after the last item.
@@ -269,17 +291,35 @@ pub(crate) fn write_fr(out: &mut impl Write, value: &Fr) -> io::Result<()> {
     out.write_all(&limb_bytes(&value.into_bigint()))
 }
 
-/// Writes the prime with its length in front.
+/// Writes the scalar field's prime with its length in front.
 pub(crate) fn write_prime(out: &mut impl Write) -> io::Result<()> {
+    write_prime_of(out, &Fr::MODULUS)
+}
+
+/// Writes the base field's prime with its length in front.
+pub(crate) fn write_base_prime(out: &mut impl Write) -> io::Result<()> {
+    write_prime_of(out, &Fq::MODULUS)
+}
+
+fn write_prime_of(out: &mut impl Write, prime: &BigInt<4>) -> io::Result<()> {
     out.write_all(&FR_BYTES.to_le_bytes())?;
-    out.write_all(&fr_modulus_bytes())
+    out.write_all(&limb_bytes(prime))
 }
 
-fn fr_modulus_bytes() -> [u8; FR_BYTES as usize] {
-    limb_bytes(&Fr::MODULUS)
+/// Little-endian bytes as an integer, of any size below 2^256.
+pub(crate) fn read_limbs(bytes: &[u8; FR_BYTES as usize]) -> BigInt<4> {
+    let mut limbs = [0; 4];
+    for (limb, chunk) in limbs.iter_mut().zip(bytes.chunks_exact(8)) {
+        *limb = chunk
+            .iter()
+            .rev()
+            .fold(0, |value, byte| value << 8 | u64::from(*byte));
+    }
+    BigInt::new(limbs)
 }
 
-fn limb_bytes(value: &BigInt<4>) -> [u8; FR_BYTES as usize] {
+/// An integer as little-endian bytes.
+pub(crate) fn limb_bytes(value: &BigInt<4>) -> [u8; FR_BYTES as usize] {
     let mut bytes = [0; FR_BYTES as usize];
     for (chunk, limb) in bytes.chunks_exact_mut(8).zip(value.0) {
         chunk.copy_from_slice(&limb.to_le_bytes());

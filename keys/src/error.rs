@@ -2,10 +2,12 @@
 //!
 //! [`ReadError`] names the format, the section and the byte of the file; [`WriteError`] names the place in
 //! the data that was handed in. Both carry a [`Problem`] with what was expected and what was found.
+//! [`FileError`] adds the path and what the operating system says.
 //!
 //! Depends on: nothing. Where to go next: `container`, which makes most of the reading errors;
 //! [`crate::r1cs`] for the laws behind [`TermFault`].
 
+use std::path::PathBuf;
 use std::{fmt, io};
 
 /// A file was refused.
@@ -100,8 +102,10 @@ pub enum Problem {
         id: u32,
     },
     /// The file is over another field.
-    #[error("expected the prime of BN254's scalar field, 32 bytes, got 0x{got}: made for another curve")]
+    #[error("expected the prime of BN254's {field} field, 32 bytes, got 0x{got}: made for another curve")]
     Prime {
+        /// `scalar` or `base`.
+        field: &'static str,
         /// The file's prime, big-endian hexadecimal.
         got: String,
     },
@@ -161,6 +165,51 @@ pub enum Problem {
     /// Wire 0 of an assignment is not the constant one.
     #[error("the value of wire 0 is not 1")]
     NotOne,
+    /// A key of another proof system.
+    #[error(
+        "expected a Groth16 key (protocol 1), got {}: make the key with `groth16 setup`",
+        protocol_name(*.got)
+    )]
+    Protocol {
+        /// The file's protocol.
+        got: u32,
+    },
+    /// The domain has a size that no transform exists for.
+    #[error("expected a domain of a power of two, at most 2^28 rows, got {got}")]
+    Domain {
+        /// The file's domain.
+        got: u32,
+    },
+    /// A point that is none, or not one of its group.
+    #[error("{point}: {fault}")]
+    Point {
+        /// The point's name, or its place in the section, such as `A[17]`.
+        point: String,
+        /// What is wrong with it.
+        fault: PointFault,
+    },
+    /// Points of the two groups that must have the same logarithm do not.
+    #[error("{what} are not multiples of the generators by the same numbers: the key proves nothing")]
+    Unequal {
+        /// Which points.
+        what: &'static str,
+    },
+    /// A coefficient breaks a law of the format.
+    #[error("coefficient {index}: {fault}")]
+    Coefficient {
+        /// Its place in the section, counted from 0.
+        index: u64,
+        /// The law that is broken.
+        fault: CoefficientFault,
+    },
+    /// A contribution to the key breaks a law of the format.
+    #[error("contribution {index}: {fault}")]
+    Contribution {
+        /// Its place in the list, counted from 0.
+        index: u32,
+        /// The law that is broken.
+        fault: ContributionFault,
+    },
     /// A symbol's name would not survive the text format.
     #[error(
         "symbol {name:?} of label {label}: a name is not empty and has no commas and no control characters"
@@ -171,6 +220,14 @@ pub enum Problem {
         /// The symbol's name.
         name: String,
     },
+}
+
+fn protocol_name(protocol: u32) -> String {
+    match protocol {
+        2 => "PLONK (protocol 2)".into(),
+        10 => "FFLONK (protocol 10)".into(),
+        other => format!("protocol {other}"),
+    }
 }
 
 /// Names one of the three matrices of `A z o B z = C z`.
@@ -226,5 +283,131 @@ pub enum TermFault {
         wire: u32,
         /// The wire of the term before.
         after: u32,
+    },
+}
+
+/// What is wrong with a point.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum PointFault {
+    /// A coordinate is not less than the base field's prime.
+    #[error("a coordinate is not less than the base field's prime")]
+    NotCanonical,
+    /// The coordinates do not satisfy the curve's equation.
+    #[error("not on its curve")]
+    NotOnCurve,
+    /// On the curve, and outside the subgroup that the pairing is made for.
+    #[error("not in the subgroup of order r")]
+    NotInSubgroup,
+}
+
+/// A law of a key's coefficients that one of them breaks.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum CoefficientFault {
+    /// Neither A (0) nor B (1).
+    #[error("expected matrix 0 (A) or 1 (B), got {got}")]
+    Matrix {
+        /// The number found.
+        got: u32,
+    },
+    /// The row does not exist.
+    #[error("row {row}, but rows end at {rows}")]
+    RowOutOfRange {
+        /// The coefficient's row.
+        row: u32,
+        /// The number of rows: the domain's size, or the constraints if it is not one of the last rows.
+        rows: u32,
+    },
+    /// The wire does not exist.
+    #[error("wire {wire}, but wires end at {wires}")]
+    WireOutOfRange {
+        /// The coefficient's wire.
+        wire: u32,
+        /// The number of wires.
+        wires: u32,
+    },
+    /// The value is not less than the prime.
+    #[error("a value that is not less than the scalar field's prime")]
+    NotCanonical,
+    /// The section does not end with the rows that bind the public inputs.
+    #[error("expected a 1 on wire {wire} in a row of its own of A, which binds a public input")]
+    InputRow {
+        /// The constant one or the public wire that is not bound.
+        wire: u32,
+    },
+}
+
+/// A law of a key's list of contributions that one of them breaks.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ContributionFault {
+    /// Neither a person (0) nor a beacon (1).
+    #[error("expected kind 0 (a contributor) or 1 (a beacon), got {got}")]
+    Kind {
+        /// The number found.
+        got: u32,
+    },
+    /// A parameter that is unknown, repeated, out of order or cut short.
+    #[error("parameter {got} is unknown, out of order or cut short")]
+    Parameter {
+        /// The parameter's number.
+        got: u8,
+    },
+    /// The key's delta is not what the last contribution made of it.
+    #[error("it left another delta than the key's header has")]
+    Delta,
+}
+
+/// A file could not be read or written as a whole.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum FileError {
+    /// The operating system refused.
+    #[error("cannot {action} {}: {source}", .path.display())]
+    Io {
+        /// What was tried, such as `open`.
+        action: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// The system's own error.
+        source: io::Error,
+    },
+    /// The content was refused.
+    #[error("{}: {source}", .path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why and where.
+        source: ReadError,
+    },
+    /// The content was not written. What stood there before still stands there.
+    #[error("{}: {source}", .path.display())]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: WriteError,
+    },
+    /// The content is not what it was, or not what it should be.
+    #[error(
+        "{}: expected SHA-256 {}, got {}: the file is damaged, or another one",
+        .path.display(), hex::encode(.expected), hex::encode(.got)
+    )]
+    Hash {
+        /// The file.
+        path: PathBuf,
+        /// The hash that is known.
+        expected: [u8; 32],
+        /// The hash of the content.
+        got: [u8; 32],
+    },
+    /// A file beside a key that should hold its hash does not.
+    #[error("{}: expected one line as `sha256sum` writes it, for the file {name:?}", .path.display())]
+    HashFile {
+        /// The file that should hold a hash.
+        path: PathBuf,
+        /// The name of the file whose hash it should be.
+        name: String,
     },
 }

@@ -5,15 +5,19 @@
 //! 2 values   values * [32]
 //! ```
 //!
-//! Depends on: `container` for the frame. Where to go next: [`crate::r1cs`], which gives the wires their
-//! order.
+//! Depends on: `container` for the frame, [`mod@crate::file`] for mapping. Where to go next: [`crate::r1cs`],
+//! which gives the wires their order.
 
-use crate::container::{Container, FR_BYTES, Format, PRIME_BYTES, write_fr, write_prime, write_section};
-use crate::error::{Problem, ReadError, WriteError};
+use crate::container::{
+    Container, FR_BYTES, Format, PRIME_BYTES, Section, write_fr, write_prime, write_section,
+};
+use crate::error::{FileError, Problem, ReadError, WriteError};
+use crate::file::map;
 use crate::r1cs::WIRES_MAX;
 use ark_bn254::Fr;
-use ark_ff::One;
+use ark_ff::BigInt;
 use std::io::Write;
+use std::path::Path;
 
 const HEADER: u32 = 1;
 const VALUES: u32 = 2;
@@ -27,6 +31,29 @@ static FORMAT: Format = Format {
 
 /// Reads a whole file: the values by wire.
 pub fn read_wtns(bytes: &[u8]) -> Result<Vec<Fr>, ReadError> {
+    read_values(bytes, Section::fr)
+}
+
+/// Reads a whole file: the values by wire, as the integers below the prime that the file holds. A
+/// multi-scalar multiplication wants them so; nothing is converted.
+pub fn read_wtns_scalars(bytes: &[u8]) -> Result<Vec<BigInt<4>>, ReadError> {
+    read_values(bytes, Section::scalar)
+}
+
+/// [`read_wtns_scalars`] of a file, which is mapped: no second copy of the assignment comes to lie in this
+/// process's memory.
+pub fn open_wtns(path: &Path) -> Result<Vec<BigInt<4>>, FileError> {
+    let bytes = map(path)?;
+    read_wtns_scalars(&bytes).map_err(|source| FileError::Read {
+        path: path.into(),
+        source,
+    })
+}
+
+fn read_values<'a, T: From<u64> + PartialEq>(
+    bytes: &'a [u8],
+    read: impl Fn(&mut Section<'a>) -> Result<T, ReadError>,
+) -> Result<Vec<T>, ReadError> {
     let file = Container::open(bytes, &FORMAT)?;
     let mut header = file.section(HEADER)?;
     header.prime()?;
@@ -40,7 +67,11 @@ pub fn read_wtns(bytes: &[u8]) -> Result<Vec<Fr>, ReadError> {
     if needed > left {
         return Err(section.error(start, Problem::Truncated { needed, left }));
     }
-    let values = (0..count).map(|_| section.fr()).collect::<Result<Vec<_>, _>>()?;
+    // Collecting results would grow the vector step by step and leave copies of the assignment behind.
+    let mut values = Vec::with_capacity(count as usize);
+    for _ in 0..count {
+        values.push(read(&mut section)?);
+    }
     section.finish()?;
     check_one(&values).map_err(|problem| section.error(start, problem))?;
     Ok(values)
@@ -71,8 +102,8 @@ fn check_count(got: u64) -> Result<u32, Problem> {
         .ok_or(limit)
 }
 
-fn check_one(values: &[Fr]) -> Result<(), Problem> {
-    if values.first().is_some_and(One::is_one) {
+fn check_one<T: From<u64> + PartialEq>(values: &[T]) -> Result<(), Problem> {
+    if values.first() == Some(&T::from(1)) {
         Ok(())
     } else {
         Err(Problem::NotOne)

@@ -15,7 +15,7 @@ use ark_bn254::Fr;
 use ark_ff::{BigInt, One, PrimeField, Zero};
 use popw_keys::error::{MatrixName, Problem, ReadError, TermFault, WriteError};
 use popw_keys::r1cs::{Constraint, Header, Layout, Part, R1csFile, TermOrder, write_r1cs};
-use popw_keys::{read_wtns, write_wtns};
+use popw_keys::{read_wtns, read_wtns_scalars, write_wtns};
 use proptest::prelude::*;
 
 type Row = Vec<(u32, Fr)>;
@@ -291,7 +291,7 @@ fn the_header_is_checked() {
     assert!(matches!(with(0, &[8]).problem, Problem::Prime { .. }));
     let error = with(4, &[2]);
     assert_eq!((error.section, error.offset), ("header", 24));
-    assert!(matches!(error.problem, Problem::Prime { got } if got.ends_with("f0000002")));
+    assert!(matches!(error.problem, Problem::Prime { field: "scalar", got } if got.ends_with("f0000002")));
     let error = with(36, &[2]);
     assert_eq!((error.section, error.offset), ("header", 24 + 36));
     assert_eq!(
@@ -501,6 +501,9 @@ fn a_witness_is_read_and_written() {
     for bit in 0..bytes.len() * 8 {
         let mut flipped = bytes.clone();
         flipped[bit / 8] ^= 1 << (bit % 8);
+        let integers = read_wtns(&flipped)
+            .map(|values| values.iter().map(|value| value.into_bigint()).collect::<Vec<_>>());
+        assert_eq!(read_wtns_scalars(&flipped), integers, "bit {bit}");
         if let Ok(values) = read_wtns(&flipped) {
             let mut out = Vec::new();
             write_wtns(&mut out, &values).unwrap();

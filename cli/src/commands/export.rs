@@ -3,7 +3,8 @@
 use crate::failure::{Failure, in_file};
 use crate::files::{read_text, write};
 use crate::screen::show;
-use popw_prover::DevKey;
+use popw_keys::Zkey;
+use popw_prover::dev_key::is_dev;
 use popw_verifier::solidity::{self, Grade};
 use popw_verifier::{Bn254, VerifyingKey, snarkjs};
 use std::path::{Path, PathBuf};
@@ -13,7 +14,7 @@ use std::path::{Path, PathBuf};
 pub enum Command {
     /// The verifier contract of a key
     Solidity {
-        /// A key file, or verification_key.json
+        /// The proving key (.zkey), or verification_key.json
         key: PathBuf,
         /// The contract's name; a dev key's contract is named Dev<NAME>
         #[arg(long, default_value = "Verifier")]
@@ -21,13 +22,14 @@ pub enum Command {
         /// Where to write it; standard output if absent
         #[arg(long)]
         out: Option<PathBuf>,
-        /// The key comes from a ceremony (its manifest says so); keys are taken for dev keys otherwise
+        /// The key comes from a ceremony (its manifest says so); keys are taken for dev keys otherwise. Refused for a .zkey
+        /// without a contribution
         #[arg(long)]
         ceremony: bool,
     },
     /// The verifying key as verification_key.json
     Snarkjs {
-        /// A key file, or verification_key.json
+        /// The proving key (.zkey), or verification_key.json
         key: PathBuf,
         /// Where to write it; standard output if absent
         #[arg(long)]
@@ -57,10 +59,10 @@ pub fn run(command: &Command) -> Result<(), Failure> {
             out,
             ceremony,
         } => {
-            let (verifying_key, is_dev_file) = read_key(key)?;
-            if *ceremony && is_dev_file {
+            let (verifying_key, is_dev_key) = read_key(key)?;
+            if *ceremony && is_dev_key {
                 return Err(Failure::refused(format!(
-                    "{}: a dev key is not from a ceremony",
+                    "{}: nobody has contributed to this key: it is a dev key, not from a ceremony",
                     key.display()
                 )));
             }
@@ -83,14 +85,14 @@ pub fn run(command: &Command) -> Result<(), Failure> {
     }
 }
 
-/// A verifying key from either kind of file, and whether the file says that it is a dev key.
+/// A verifying key from either kind of file, and whether the file shows that it is a dev key.
 fn read_key(path: &Path) -> Result<(VerifyingKey<Bn254>, bool), Failure> {
     if path.extension().is_some_and(|extension| extension == "json") {
         let key = snarkjs::read_verifying_key(&read_text(path)?).map_err(in_file(path))?;
         return Ok((key, false));
     }
-    let key = DevKey::load(path).map_err(Failure::input)?;
-    Ok((key.proving_key().vk.clone(), true))
+    let key = Zkey::open(path).map_err(Failure::input)?;
+    Ok((key.verifying_key().clone(), is_dev(&key)))
 }
 
 fn hex_text(bytes: &[u8]) -> String {

@@ -6,3 +6,33 @@ pub mod export;
 pub mod keys;
 pub mod prove;
 pub mod verify;
+
+use crate::failure::Failure;
+use popw_kernels::backend::{NAMES, by_name};
+use popw_prover::Options;
+
+/// Which compute a command uses, and how much of the machine.
+#[derive(clap::Args)]
+pub struct Compute {
+    /// The compute; if absent, what POPW_BACKEND names, else the machine's fastest
+    #[arg(long, value_name = "NAME", value_parser = clap::builder::PossibleValuesParser::new(NAMES))]
+    backend: Option<String>,
+    /// Threads; the machine's if absent
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    threads: Option<u16>,
+}
+
+impl Compute {
+    /// The prover's options.
+    ///
+    /// # Errors
+    /// If this machine cannot run the backend.
+    pub fn options(&self) -> Result<Options, Failure> {
+        let backend = self.backend.as_deref().map(by_name).transpose();
+        Ok(Options {
+            backend: backend.map_err(Failure::input)?,
+            threads: self.threads.map(usize::from),
+            ..Options::default()
+        })
+    }
+}

@@ -15,7 +15,7 @@ use crate::screen::{Screen, show};
 use alloy_primitives::U256;
 use chain::{CHAIN_ID, Chain, SettleArguments};
 use network::{Network, SeatVote};
-use popw_circuits::{Builder, uptime as circuit};
+use popw_circuits::{Builder, R1cs, uptime as circuit};
 use popw_claims::epoch::EpochContext;
 use popw_claims::field::to_be_bytes;
 use popw_claims::fleet::{
@@ -28,13 +28,14 @@ use popw_claims::uptime::{
     Parameters, Preset, Shape, Witness, agreed_slots, longest_outage, score, up_slots,
 };
 use popw_keys::wtns::write_wtns;
-use popw_prover::{DevKey, Prover, Silent, export, uptime};
+use popw_prover::{CircuitId, DevKey, Options, Phase, Progress, Prover, Watch, export, uptime};
 use popw_verifier::solidity::{self, Grade};
 use popw_verifier::{Bn254, Fr, Proof, snarkjs};
 use rand::rngs::OsRng;
 use report::{Check, Forgery, Report, StationRow};
 use std::fs::File;
 use std::path::PathBuf;
+use zeroize::Zeroizing;
 
 /// The log that is played when none is named.
 const BUILT_IN_LOG: &[u8] = include_bytes!("../../../testdata/weather/strasbourg_2021_h1.csv");
@@ -106,10 +107,13 @@ fn play(args: &Args, screen: &Screen) -> Result<Report, Failure> {
     let structure = circuit::structure(&shape);
     let r1cs = export::r1cs_file(&structure).map_err(Failure::internal)?;
     let constraints = structure.constraints();
-    let (key, key_is_new) = DevKey::cached(&r1cs, &mut OsRng, screen).map_err(Failure::internal)?;
-    let circuit_id = key.circuit_id();
-    let verifying_key = key.proving_key().vk.clone();
-    let prover = Prover::new(key).map_err(Failure::internal)?;
+    let circuit_id = CircuitId::of(&r1cs);
+    let (options, watch) = (Options::default(), Watch::new(screen));
+    let (key, key_is_new) = DevKey::cached(&r1cs, &mut OsRng, &options, &watch).map_err(Failure::internal)?;
+    drop(r1cs);
+    screen.phase(Phase::Key);
+    let prover = Prover::open(&key, &options).map_err(Failure::internal)?;
+    let verifying_key = prover.verifier().key().clone();
 
     // The epoch opens on chain: registry, rule, key and randomness are fixed before anybody signs.
     screen.begin("opening the epoch on chain");
@@ -144,7 +148,7 @@ fn play(args: &Args, screen: &Screen) -> Result<Report, Failure> {
     let assignment =
         uptime::assignment(&shape, &claim.witness, &claim.statement).map_err(Failure::internal)?;
     let proof = prover
-        .prove(&assignment, &mut OsRng, screen)
+        .prove(&prover.assignment(&assignment), &mut OsRng, &watch)
         .map_err(Failure::internal)?;
     let public = claim.statement.public_inputs();
     checks.push(Check::passed(
@@ -159,7 +163,7 @@ fn play(args: &Args, screen: &Screen) -> Result<Report, Failure> {
         .map_err(Failure::internal)?;
     let path = attestations.path(0).map_err(Failure::internal)?;
     let honest = SettleArguments::new(&claim, path, &proof);
-    let forgeries = play_forgeries(&mut chain, &prover, &shape, &claim, &honest);
+    let forgeries = play_forgeries(&mut chain, &structure, &shape, &claim, &honest);
     let settled = chain.settle(&honest);
     checks.push(Check::passed(
         "the EVM settles the zone with the proof",
@@ -228,7 +232,7 @@ fn play(args: &Args, screen: &Screen) -> Result<Report, Failure> {
 /// Three lies, each told to those who must refuse it. Nothing of them stays.
 fn play_forgeries(
     chain: &mut Chain,
-    prover: &Prover,
+    r1cs: &R1cs<Fr>,
     shape: &Shape,
     claim: &Claim,
     honest: &SettleArguments,
@@ -238,7 +242,7 @@ fn play_forgeries(
     let seat = &mut changed_log.seats[0];
     let heard = seat.bitmap.bit(0, 0);
     seat.bitmap.set(0, 0, !heard);
-    let refused_claim = refused_by_both(prover, shape, &changed_log, claim.statement.z);
+    let refused_claim = refused_by_both(r1cs, shape, &changed_log, claim.statement.z);
 
     // The operator raises the first score in the data that the contract is given.
     let mut raised = honest.clone();
@@ -272,13 +276,11 @@ fn play_forgeries(
 }
 
 /// Why a witness is refused, by the native rule and by the circuit behind it; `None` if either accepts it.
-fn refused_by_both(prover: &Prover, shape: &Shape, witness: &Witness, z: Fr) -> Option<String> {
+fn refused_by_both(r1cs: &R1cs<Fr>, shape: &Shape, witness: &Witness, z: Fr) -> Option<String> {
     let by_rule = witness.evaluate(shape).err()?;
     let mut builder = Builder::witness();
     circuit::circuit(&mut builder, shape, witness, z);
-    let by_circuit = prover
-        .prove(&builder.into_assignment(), &mut OsRng, &Silent)
-        .err()?;
+    let by_circuit = uptime::first_violation(r1cs, &Zeroizing::new(builder.into_assignment()))?;
     Some(format!("{by_rule}; {by_circuit}"))
 }
 
