@@ -137,7 +137,7 @@ fn the_edge_corpus() {
         &equal.1,
         &vec![Scalar::from(5u64); count],
     );
-    let signs = |index: usize| index % 3 == 0;
+    let signs = |index: usize| index.is_multiple_of(3);
     let opposite1: Vec<G1Affine> = (0..count)
         .map(|index| if signs(index) { -g1[0] } else { g1[0] })
         .collect();
