@@ -1,16 +1,13 @@
-//! Large scratch memory that is accessed at random: [`Words`], and [`near`] copies of points.
+//! Large scratch memory that is accessed at random, or holds what must not stay in the heap: [`map`] and [`Words`].
 
 use memmap2::MmapMut;
-use rayon::prelude::*;
 
 /// Below this size small pages do.
 const HUGE_BYTES: usize = 4 << 20;
-/// Bytes that a task copies.
-const PIECE: usize = 1 << 20;
 
 /// Anonymous memory, zeros at first, that asks for huge pages: random access to small ones spends its time in address
-/// translation. `None` where the system gives none.
-fn map(bytes: usize) -> Option<MmapMut> {
+/// translation. It goes back to the system when it is dropped. `None` where the system gives none.
+pub(crate) fn map(bytes: usize) -> Option<MmapMut> {
     let map = MmapMut::map_anon(bytes.max(4096)).ok()?;
     #[cfg(target_os = "linux")]
     if bytes >= HUGE_BYTES {
@@ -18,20 +15,6 @@ fn map(bytes: usize) -> Option<MmapMut> {
         let _ = map.advise(memmap2::Advice::HugePage);
     }
     Some(map)
-}
-
-/// A copy in memory of huge pages, for bytes of a mapped file, whose pages are small. `None` where that would not help.
-pub(crate) fn near(bytes: &[u8]) -> Option<MmapMut> {
-    if !cfg!(target_os = "linux") {
-        return None;
-    }
-    let mut copy = map(bytes.len())?;
-    copy.par_chunks_mut(PIECE)
-        .zip(bytes.par_chunks(PIECE))
-        .for_each(|(copy, bytes)| {
-            copy[..bytes.len()].copy_from_slice(bytes);
-        });
-    Some(copy)
 }
 
 /// Numbers in such memory. Their content is what was last written, zeros at first.
@@ -69,5 +52,14 @@ impl Words {
             },
             _ => self.heap.get(..count).unwrap_or_default(),
         }
+    }
+
+    /// The first `count` numbers of 256 bits.
+    pub(crate) fn quads(&mut self, count: usize) -> &mut [[u64; 4]] {
+        // One more, in case that the first is not aligned for 64 bits.
+        let words = self.at_least(8 * count + 1);
+        // SAFETY: any bits are numbers.
+        let (_, quads, _) = unsafe { words.align_to_mut::<[u64; 4]>() };
+        &mut quads[..count]
     }
 }

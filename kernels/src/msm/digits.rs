@@ -108,7 +108,8 @@ impl Plan {
 /// Scalars ready to be cut: magnitude plus offset, below 2^255, and the sign in the highest bit.
 pub(crate) struct Recoded {
     plan: Plan,
-    words: Vec<[u64; 4]>,
+    count: usize,
+    memory: Words,
 }
 
 const SIGN: u64 = 1 << 63;
@@ -118,21 +119,34 @@ impl Recoded {
         let offset = plan.offset();
         let modulus = Fr::MODULUS.0;
         let half = Fr::MODULUS_MINUS_ONE_DIV_TWO;
-        let recode = |scalar: &Scalar| {
-            let negative = *scalar > half;
-            let magnitude = if negative {
-                subtract(modulus, scalar.0)
-            } else {
-                scalar.0
-            };
-            let mut words = add(magnitude, offset);
-            words[3] |= if negative { SIGN } else { 0 };
-            words
-        };
+        let mut memory = Words::default();
+        let words = memory.quads(scalars.len());
+        words
+            .par_iter_mut()
+            .zip(scalars)
+            .with_min_len(1024)
+            .for_each(|(words, scalar)| {
+                let negative = *scalar > half;
+                let magnitude = if negative {
+                    subtract(modulus, scalar.0)
+                } else {
+                    scalar.0
+                };
+                *words = add(magnitude, offset);
+                words[3] |= if negative { SIGN } else { 0 };
+            });
         Self {
             plan,
-            words: scalars.par_iter().with_min_len(1024).map(recode).collect(),
+            count: scalars.len(),
+            memory,
         }
+    }
+
+    fn words(&self) -> &[[u64; 4]] {
+        let words = self.memory.get(8 * self.count + 1);
+        // SAFETY: as in `Words::quads`, which gave this memory.
+        let (_, quads, _) = unsafe { words.align_to::<[u64; 4]>() };
+        &quads[..self.count]
     }
 
     pub(crate) fn plan(&self) -> &Plan {
@@ -141,13 +155,13 @@ impl Recoded {
 
     /// The digits of the windows of some rounds, window by window: `2 * bucket + negative`, or [`NONE`] for zero.
     fn digits(&self, windows: &[Window], digits: &mut [u32]) {
-        let count = self.words.len();
+        let count = self.count;
         let columns: Vec<Column> = digits
             .chunks_mut(count.max(1))
             .map(|column| Column(column.as_mut_ptr()))
             .collect();
         let cuts: Vec<Cut> = windows.iter().map(Cut::new).collect();
-        self.words
+        self.words()
             .par_chunks(PIECE)
             .enumerate()
             .for_each(|(piece, words)| {
@@ -262,7 +276,7 @@ impl Sorted {
     pub(crate) fn new(recoded: &Recoded, rounds: std::ops::Range<usize>, digits: &mut Words) -> Self {
         let plan = &recoded.plan;
         let buckets = plan.buckets();
-        let count = recoded.words.len();
+        let count = recoded.count;
         let windows: Vec<Window> = plan.rounds[rounds.clone()].iter().flatten().copied().collect();
         let digits = digits.at_least(windows.len() * count);
         recoded.digits(&windows, digits);

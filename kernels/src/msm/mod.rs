@@ -18,11 +18,12 @@ use crate::backend::{KernelError, Scalar, Sums};
 use crate::bases::{Bases, Curve, G1, G2, SCALAR_BITS};
 use crate::control::Control;
 use crate::field::{Arch, Field};
-use crate::memory::{Words, near};
+use crate::memory::{Words, map};
 use ark_ec::{AdditiveGroup, AffineRepr, CurveGroup};
 use digits::{Plan, Recoded, Sorted};
 pub(crate) use doubling::double;
 use lists::{Lists, is_infinity, sum_lists};
+use memmap2::MmapMut;
 use rayon::prelude::*;
 use std::collections::BTreeSet;
 
@@ -33,6 +34,8 @@ const ROUNDS_MIN: usize = 4;
 /// Bases of the first group whose points are first copied to where random access is fast: smaller ones fit into caches, and
 /// larger ones are not worth the memory; nor is the second group, which computes longer on each point.
 const NEAR_BYTES: std::ops::RangeInclusive<usize> = 24 << 20..=1 << 30;
+/// Points that one task looks at.
+const PIECE: usize = 1 << 14;
 /// An item holds the index of a point and a sign in 32 bits.
 const POINTS_MAX: usize = 1 << 30;
 
@@ -130,6 +133,8 @@ fn check<C: Curve>(scalars: &[Scalar], sets: &[Bases<'_, C>]) -> Result<(), Kern
 /// One set of bases.
 struct Set<'a, 'b, C: Curve> {
     bases: &'a Bases<'b, C>,
+    /// The points once more, in memory where random access is fast.
+    copy: Option<MmapMut>,
     /// Bit `index` is set where base `index` of all blocks is a point other than infinity.
     finite: Vec<u64>,
     all_finite: bool,
@@ -138,16 +143,27 @@ struct Set<'a, 'b, C: Curve> {
 impl<'a, 'b, C: Curve> Set<'a, 'b, C> {
     fn new(bases: &'a Bases<'b, C>) -> Self {
         let points = &bases.bytes()[..bases.len() * C::POINT_BYTES];
-        let word = |points: &[u8]| {
-            let bit = |(index, point): (usize, &[u8])| u64::from(!is_infinity(point)) << index;
-            let bits = points.chunks_exact(C::POINT_BYTES).enumerate().map(bit);
-            bits.fold(0, |word, bit| word | bit)
-        };
-        let words = points.par_chunks(64 * C::POINT_BYTES).with_min_len(64);
-        let finite: Vec<u64> = words.map(word).collect();
-        let count: usize = finite.iter().map(|word| word.count_ones() as usize).sum();
+        // Each point is read once a round, at random.
+        let worth =
+            C::POINT_BYTES == G1::POINT_BYTES && bases.multiples() == 1 && NEAR_BYTES.contains(&points.len());
+        let mut copy = worth.then(|| map(points.len())).flatten();
+        let mut finite = vec![0; bases.len().div_ceil(64)];
+        let piece = PIECE * C::POINT_BYTES;
+        let marks = finite.par_chunks_mut(PIECE / 64).zip(points.par_chunks(piece));
+        match &mut copy {
+            Some(copy) => copy
+                .par_chunks_mut(piece)
+                .zip(marks)
+                .for_each(|(copy, (marks, points))| {
+                    copy[..points.len()].copy_from_slice(points);
+                    mark_finite::<C>(marks, points);
+                }),
+            None => marks.for_each(|(marks, points)| mark_finite::<C>(marks, points)),
+        }
+        let count: usize = finite.iter().map(|word: &u64| word.count_ones() as usize).sum();
         Self {
             bases,
+            copy,
             all_finite: count == bases.len(),
             finite,
         }
@@ -179,10 +195,7 @@ impl<'a, 'b, C: Curve> Set<'a, 'b, C> {
     {
         let untouched = self.all_finite && self.bases.first() == 0 && self.bases.len() == rounds.scalars;
         let bytes = self.bases.bytes();
-        // Each point is read once a round, at random.
-        let worth = C::POINT_BYTES == G1::POINT_BYTES && NEAR_BYTES.contains(&bytes.len());
-        let copy = worth.then(|| near(bytes)).flatten();
-        let points = copy.as_ref().map_or(bytes, |copy| &copy[..bytes.len()]);
+        let points = self.copy.as_ref().map_or(bytes, |copy| &copy[..bytes.len()]);
         let part = share / rounds.sorted.len() as f64;
         let mut total = C::Projective::default();
         for sorted in &rounds.sorted {
@@ -243,6 +256,15 @@ impl<'a, 'b, C: Curve> Set<'a, 'b, C> {
             items.extend_from_slice(&piece);
         }
         (items, starts)
+    }
+}
+
+/// Sets bit i where point i is not infinity.
+fn mark_finite<C: Curve>(marks: &mut [u64], points: &[u8]) {
+    for (mark, points) in marks.iter_mut().zip(points.chunks(64 * C::POINT_BYTES)) {
+        for (index, point) in points.chunks_exact(C::POINT_BYTES).enumerate() {
+            *mark |= u64::from(!is_infinity(point)) << index;
+        }
     }
 }
 
