@@ -3,32 +3,16 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that panics says where it failed")]
 
+mod common;
+
 use ark_bn254::{Fr, G1Affine, G2Affine};
 use ark_ec::{AffineRepr, CurveGroup, PrimeGroup};
 use ark_ff::{BigInteger, PrimeField, UniformRand};
 use ark_std::rand::rngs::StdRng;
 use ark_std::rand::{Rng, SeedableRng};
-use popw_kernels::backend::{available, by_name};
-use popw_kernels::{Backend, Bases, CancelToken, Control, Curve, G1, G2, KernelError, Scalar};
-use std::sync::Arc;
-
-fn rounds(default: usize) -> usize {
-    let factor = std::env::var("POPW_ROUNDS")
-        .ok()
-        .and_then(|rounds| rounds.parse().ok());
-    default * factor.unwrap_or(1)
-}
-
-fn reference() -> Arc<dyn Backend> {
-    by_name("reference").unwrap()
-}
-
-fn fast() -> Vec<Arc<dyn Backend>> {
-    available()
-        .into_iter()
-        .filter(|backend| backend.name() != "reference")
-        .collect()
-}
+use common::{fast, reference, rounds};
+use popw_kernels::backend::available;
+use popw_kernels::{Bases, CancelToken, Control, Curve, G1, G2, KernelError, Scalar};
 
 fn bytes<C: Curve>(points: &[C::Affine]) -> Vec<u8> {
     let mut bytes = vec![0; points.len() * C::POINT_BYTES];

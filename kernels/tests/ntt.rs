@@ -3,35 +3,20 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that panics says where it failed")]
 
+mod common;
+
 use ark_bn254::Fr;
 use ark_ff::{One, PrimeField, UniformRand, Zero};
 use ark_std::rand::rngs::StdRng;
 use ark_std::rand::{Rng, SeedableRng};
-use popw_kernels::backend::{available, by_name};
+use common::{fast, reference, rounds};
+use popw_kernels::backend::available;
 use popw_kernels::{Backend, CancelToken, Control, KernelError, Scalar, Transform};
 use std::ops::Range;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
 
 const ALL: [Transform; 3] = [Transform::Forward, Transform::Inverse, Transform::OddCoset];
-
-fn rounds(default: usize) -> usize {
-    let factor = std::env::var("POPW_ROUNDS")
-        .ok()
-        .and_then(|rounds| rounds.parse().ok());
-    default * factor.unwrap_or(1)
-}
-
-fn reference() -> Arc<dyn Backend> {
-    by_name("reference").unwrap()
-}
-
-fn fast() -> Vec<Arc<dyn Backend>> {
-    available()
-        .into_iter()
-        .filter(|backend| backend.name() != "reference")
-        .collect()
-}
 
 /// Values of each kind: random, zeros, all r - 1, a single one, bits.
 fn kinds(rng: &mut StdRng, size: usize) -> [Vec<Fr>; 5] {

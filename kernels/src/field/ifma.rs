@@ -79,21 +79,9 @@ pub(crate) fn splat5(limbs: [u64; 5]) -> [__m512i; 5] {
 /// Brings limbs, which may be negative or above 2^52 as signed integers of 64 bits, below 2^52. The value must be in [0, 2^260).
 #[inline(always)]
 pub(crate) fn carry(l: [__m512i; 5]) -> [__m512i; 5] {
+    let [l0, l1, l2, l3, l4] = carry_signed(l);
     // SAFETY: see above.
-    unsafe {
-        let mask = splat(MASK52);
-        let l1 = _mm512_add_epi64(l[1], _mm512_srai_epi64::<52>(l[0]));
-        let l2 = _mm512_add_epi64(l[2], _mm512_srai_epi64::<52>(l1));
-        let l3 = _mm512_add_epi64(l[3], _mm512_srai_epi64::<52>(l2));
-        let l4 = _mm512_add_epi64(l[4], _mm512_srai_epi64::<52>(l3));
-        [
-            _mm512_and_si512(l[0], mask),
-            _mm512_and_si512(l1, mask),
-            _mm512_and_si512(l2, mask),
-            _mm512_and_si512(l3, mask),
-            _mm512_and_si512(l4, mask),
-        ]
-    }
+    [l0, l1, l2, l3, unsafe { _mm512_and_si512(l4, splat(MASK52)) }]
 }
 
 /// The low halves: `acc + low52(a * b)`.
