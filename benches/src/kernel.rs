@@ -2,6 +2,8 @@
 //!
 //! - `msm-g1`, `msm-g2`: random full-size scalars; base i is (offset + i) times the generator with a random offset, so that the
 //!   sum is known and no two bases are equal or opposite.
+//! - `additions-g1`: 2^(k-1) lists of 33 random bases, signs random: 16 * 2^k affine additions, as the buckets of a multi-scalar
+//!   multiplication need them; their total is known.
 //! - `ntt`: random coefficients to values; the value at w is known by Horner's rule.
 //! - `quotient`: the rows of the statement `chain`, so that two evaluations of two terms belong to each value.
 //!
@@ -11,8 +13,8 @@ use ark_bn254::Fr;
 use ark_ec::scalar_mul::BatchMulPreprocessing;
 use ark_ec::{CurveGroup, PrimeGroup};
 use ark_ff::{FftField, Field, One, PrimeField, UniformRand, batch_inversion};
-use ark_std::rand::SeedableRng;
 use ark_std::rand::rngs::StdRng;
+use ark_std::rand::{Rng, SeedableRng};
 
 /// Which kernel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -21,6 +23,8 @@ pub enum Kernel {
     MsmG1,
     /// In the second.
     MsmG2,
+    /// Sums of short lists in the first group: what buckets are.
+    AdditionsG1,
     /// Number-theoretic transform, forward.
     Ntt,
     /// Two sparse products, six transforms: the scalars of the H query.
@@ -28,11 +32,17 @@ pub enum Kernel {
 }
 
 impl Kernel {
+    /// Additions of points in one run, where the kernel is nothing else.
+    pub fn additions(self, log2: u32) -> Option<u64> {
+        (self == Self::AdditionsG1).then_some(16 << log2)
+    }
+
     /// The name in commands and results.
     pub fn name(self) -> &'static str {
         match self {
             Self::MsmG1 => "msm-g1",
             Self::MsmG2 => "msm-g2",
+            Self::AdditionsG1 => "additions-g1",
             Self::Ntt => "ntt",
             Self::Quotient => "quotient",
         }
@@ -53,12 +63,8 @@ impl<G: CurveGroup> Msm<G> {
     /// A sum of `size` products.
     pub fn new(size: usize) -> Self {
         let mut random = generator(size);
-        let offset = G::ScalarField::rand(&mut random);
-        let multiples: Vec<_> =
-            std::iter::successors(Some(offset), |last| Some(*last + G::ScalarField::one()))
-                .take(size)
-                .collect();
-        let scalars: Vec<_> = multiples
+        let multiples: Vec<G::ScalarField> = neighbours(&mut random, size);
+        let scalars: Vec<G::ScalarField> = multiples
             .iter()
             .map(|_| G::ScalarField::rand(&mut random))
             .collect();
@@ -68,6 +74,44 @@ impl<G: CurveGroup> Msm<G> {
             bases: BatchMulPreprocessing::new(generator, size).batch_mul(&multiples),
             sum: generator * sum,
             scalars,
+        }
+    }
+}
+
+/// Lists of points with a known total.
+pub struct PointLists<G: CurveGroup> {
+    /// Points, all different.
+    pub bases: Vec<G::Affine>,
+    /// Twice the index of a base, plus one where it is subtracted.
+    pub items: Vec<u32>,
+    /// List l is `items[starts[l]..starts[l + 1]]`.
+    pub starts: Vec<u32>,
+    /// The sum of all items.
+    pub total: G,
+}
+
+impl<G: CurveGroup> PointLists<G> {
+    /// `size / 2` lists over `size` points.
+    pub fn new(size: usize) -> Self {
+        let mut random = generator(size);
+        let multiples: Vec<G::ScalarField> = neighbours(&mut random, size);
+        let starts: Vec<u32> = (0..=size as u32 / 2).map(|list| 33 * list).collect();
+        let items: Vec<u32> = (0..33 * (size / 2))
+            .map(|_| random.gen_range(0..2 * size as u32))
+            .collect();
+        let total: G::ScalarField = items
+            .iter()
+            .map(|item| {
+                let multiple = multiples[(item >> 1) as usize];
+                if item & 1 == 1 { -multiple } else { multiple }
+            })
+            .sum();
+        let generator = <G as PrimeGroup>::generator();
+        Self {
+            bases: BatchMulPreprocessing::new(generator, size).batch_mul(&multiples),
+            items,
+            starts,
+            total: generator * total,
         }
     }
 }
@@ -83,6 +127,13 @@ pub fn value(coefficients: &[Fr], point: Fr) -> Fr {
     coefficients
         .iter()
         .rfold(Fr::from(0_u64), |value, coefficient| value * point + coefficient)
+}
+
+/// As many elements, each one more than the last.
+fn neighbours<F: PrimeField>(random: &mut StdRng, size: usize) -> Vec<F> {
+    std::iter::successors(Some(F::rand(random)), |last| Some(*last + F::one()))
+        .take(size)
+        .collect()
 }
 
 fn generator(size: usize) -> StdRng {

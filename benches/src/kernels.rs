@@ -25,7 +25,7 @@ pub(crate) fn run(args: &KernelsArgs) -> Result<(), Error> {
             eprintln!("\n{} of 2^{log2}", kernel.name());
             let peers = peers(*kernel, log2, common, &tools, &built);
             let findings = measure(peers, common.rounds, None);
-            report.add(&Subject::Kernel(kernel.name()), log2, common.threads, findings)?;
+            report.add(&Subject::Kernel(*kernel), log2, common.threads, findings)?;
         }
     }
     Ok(())
@@ -91,6 +91,10 @@ fn peers(kernel: Kernel, log2: u32, common: &Common, tools: &Tools, built: &Buil
             });
         }
     };
+    if kernel == Kernel::AdditionsG1 {
+        // Nobody else offers them alone.
+        return peers;
+    }
     if kernel != Kernel::Quotient {
         add("gnark-crypto", &built.gnark, &[kernel.name()]);
         add("halo2curves", &built.rivals, &["halo2curves", kernel.name()]);

@@ -52,7 +52,7 @@ struct Cli {
 enum Command {
     /// Whole proofs of the statements `chain` and `bits`.
     Peers(PeersArgs),
-    /// Multi-scalar multiplication, number-theoretic transform, quotient.
+    /// Multi-scalar multiplication, batched additions, number-theoretic transform, quotient.
     Kernels(KernelsArgs),
     /// A measured process; `peers` and `kernels` start it.
     #[command(subcommand, hide = true)]
@@ -100,7 +100,7 @@ struct KernelsArgs {
     common: Common,
     /// Which kernels.
     #[arg(long, value_delimiter = ',', value_enum,
-        default_values_t = [Kernel::MsmG1, Kernel::MsmG2, Kernel::Ntt, Kernel::Quotient])]
+        default_values_t = [Kernel::MsmG1, Kernel::MsmG2, Kernel::AdditionsG1, Kernel::Ntt, Kernel::Quotient])]
     kernels: Vec<Kernel>,
 }
 

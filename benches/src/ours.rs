@@ -9,11 +9,11 @@ use ark_ff::{FftField, PrimeField};
 use ark_std::rand::SeedableRng;
 use ark_std::rand::rngs::StdRng;
 use popw_benches::child::{Prepared, Reply, Work, milliseconds};
-use popw_benches::kernel::{self, Kernel, Msm};
+use popw_benches::kernel::{self, Kernel, Msm, PointLists};
 use popw_benches::statement::{Kind, Statement};
 use popw_kernels::backend;
 use popw_kernels::bases::Curve;
-use popw_kernels::{Backend, Bases, CancelToken, Control, G1, G2, Scalar, Transform};
+use popw_kernels::{Backend, Bases, CancelToken, Control, G1, G2, Lists, Scalar, Transform};
 use popw_prover::{Assignment, Options, Prover, TableFile, Watch};
 use popw_verifier::{Bn254, Proof};
 use std::path::{Path, PathBuf};
@@ -30,6 +30,7 @@ pub(crate) fn kernel(backend: &str, kernel: Kernel, log2: u32) -> Result<Prepare
     let (work, note): (Box<dyn Work>, _) = match kernel {
         Kernel::MsmG1 => (Box::new(MsmWork::<G1, G1Projective>::new(backend, size)), None),
         Kernel::MsmG2 => (Box::new(MsmWork::<G2, G2Projective>::new(backend, size)), None),
+        Kernel::AdditionsG1 => (Box::new(AdditionsWork::new(backend, size)), None),
         Kernel::Ntt => (Box::new(NttWork::new(backend, size)), Some("natural order")),
         Kernel::Quotient => (Box::new(QuotientWork::new(backend, log2)?), None),
     };
@@ -107,6 +108,15 @@ fn timed<T, E: ToString>(work: impl FnOnce() -> Result<T, E>) -> Result<(T, Dura
     Ok((result, start.elapsed()))
 }
 
+/// Points as a key stores them.
+fn key_bytes<C: Curve>(points: &[C::Affine]) -> Vec<u8> {
+    let mut bytes = vec![0; points.len() * C::POINT_BYTES];
+    for (bytes, point) in bytes.chunks_exact_mut(C::POINT_BYTES).zip(points) {
+        C::write(point, bytes);
+    }
+    bytes
+}
+
 struct MsmWork<C, G: CurveGroup> {
     backend: Arc<dyn Backend>,
     scalars: Vec<Scalar>,
@@ -119,14 +129,10 @@ struct MsmWork<C, G: CurveGroup> {
 impl<C: Curve<Affine = G::Affine>, G: CurveGroup<ScalarField = Fr>> MsmWork<C, G> {
     fn new(backend: Arc<dyn Backend>, size: usize) -> Self {
         let msm = Msm::<G>::new(size);
-        let mut bases = vec![0; size * C::POINT_BYTES];
-        for (bytes, base) in bases.chunks_exact_mut(C::POINT_BYTES).zip(&msm.bases) {
-            C::write(base, bytes);
-        }
         Self {
             backend,
             scalars: msm.scalars.iter().map(|scalar| scalar.into_bigint()).collect(),
-            bases,
+            bases: key_bytes::<C>(&msm.bases),
             expected: msm.sum,
             result: G::zero(),
             curve: std::marker::PhantomData,
@@ -157,6 +163,43 @@ macro_rules! msm_work {
 
 msm_work!(G1, G1Projective, bases => (&bases, &[]), g1);
 msm_work!(G2, G2Projective, bases => (&[], &bases), g2);
+
+struct AdditionsWork {
+    backend: Arc<dyn Backend>,
+    bases: Vec<u8>,
+    lists: PointLists<G1Projective>,
+    sums: Vec<u8>,
+}
+
+impl AdditionsWork {
+    fn new(backend: Arc<dyn Backend>, size: usize) -> Self {
+        let lists = PointLists::new(size);
+        Self {
+            backend,
+            bases: key_bytes::<G1>(&lists.bases),
+            lists,
+            sums: Vec::new(),
+        }
+    }
+}
+
+impl Work for AdditionsWork {
+    fn run(&mut self) -> Result<Duration, String> {
+        let cancel = CancelToken::new();
+        let lists = Lists::<G1>::new(&self.bases, &self.lists.items, &self.lists.starts)
+            .map_err(|error| error.to_string())?;
+        self.sums = Vec::new();
+        let (sums, time) = timed(|| self.backend.sums_g1(lists, &Control::silent(&cancel)))?;
+        self.sums = sums;
+        Ok(time)
+    }
+
+    fn check(&mut self) -> Reply {
+        let sums = self.sums.chunks_exact(G1::POINT_BYTES);
+        let total: G1Projective = sums.map(|bytes| G1Projective::from(G1::read(bytes))).sum();
+        Reply::verdict(total == self.lists.total)
+    }
+}
 
 struct NttWork {
     backend: Arc<dyn Backend>,

@@ -5,6 +5,7 @@
 use crate::error::Error;
 use crate::machine::Machine;
 use crate::round::Finding;
+use popw_benches::kernel::Kernel;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -20,7 +21,20 @@ pub(crate) enum Subject {
     /// Whole proofs of this statement.
     Statement(&'static str),
     /// This kernel.
-    Kernel(&'static str),
+    Kernel(#[serde(serialize_with = "kernel_name")] Kernel),
+}
+
+fn kernel_name<S: serde::Serializer>(kernel: &Kernel, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(kernel.name())
+}
+
+impl Subject {
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Statement(name) => name,
+            Self::Kernel(kernel) => kernel.name(),
+        }
+    }
 }
 
 /// A line of the results.
@@ -42,6 +56,9 @@ struct Row {
     anon_bytes: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     open_ms: Option<f64>,
+    /// Of a kernel that is additions of points and nothing else: nanoseconds of one thread for one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    addition_ns: Option<f64>,
     checked: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     note: Option<String>,
@@ -157,8 +174,7 @@ impl Report {
         while let Some(first) = rest.first() {
             let count = rest.iter().take_while(|row| row.subject == first.subject).count();
             let (rows, after) = rest.split_at(count);
-            let (Subject::Statement(title) | Subject::Kernel(title)) = first.subject;
-            let _ = write!(text, "\n## {title}\n\n{}", table(rows));
+            let _ = write!(text, "\n## {}\n\n{}", first.subject.name(), table(rows));
             rest = after;
         }
         text
@@ -168,13 +184,18 @@ impl Report {
 fn row(subject: &Subject, log2: u32, threads: u32, finding: Finding) -> Row {
     let mut sorted = finding.samples_ms.clone();
     sorted.sort_by(f64::total_cmp);
+    let median = median(&sorted);
+    let additions = match subject {
+        Subject::Kernel(kernel) => kernel.additions(log2),
+        Subject::Statement(_) => None,
+    };
     Row {
         subject: subject.clone(),
         log2_size: log2,
         prover: finding.prover,
         backend: finding.backend,
         threads,
-        wall_ms_median: median(&sorted),
+        wall_ms_median: median,
         wall_ms_min: sorted.first().copied(),
         wall_ms_max: sorted.last().copied(),
         wall_ms_samples: finding.samples_ms,
@@ -182,6 +203,7 @@ fn row(subject: &Subject, log2: u32, threads: u32, finding: Finding) -> Row {
         peak_rss_bytes: finding.memory.resident,
         anon_bytes: finding.memory.anonymous,
         open_ms: finding.open_ms,
+        addition_ns: additions.and_then(|count| Some(median? * 1e6 * f64::from(threads) / count as f64)),
         checked: finding.checked,
         note: finding.note,
         failed: finding.failed,
@@ -232,6 +254,14 @@ fn table(rows: &[Row]) -> String {
         let _ = write!(text, "\n{name}: {note}.");
     }
     for row in rows {
+        if let Some(nanoseconds) = row.addition_ns {
+            let _ = write!(
+                text,
+                "\n{}, 2^{}: {nanoseconds:.1} ns an addition, of one thread.",
+                row.name(),
+                row.log2_size
+            );
+        }
         if let Some(open) = row.open_ms {
             let _ = write!(
                 text,
@@ -299,6 +329,7 @@ mod tests {
 
     use super::{Subject, median, row, table};
     use crate::round::Finding;
+    use popw_benches::kernel::Kernel;
 
     #[test]
     fn medians() {

@@ -1,6 +1,6 @@
 //! [`Backend`]: what a prover asks of a machine, and which machine's kernels answer.
 
-use crate::bases::{Bases, G1, G2};
+use crate::bases::{Bases, G1, G2, Lists};
 use crate::control::Control;
 use crate::fast::Fast;
 use crate::field::portable::Portable;
@@ -140,6 +140,18 @@ pub trait Backend: Send + Sync {
     /// # Errors
     /// If the caller cancels.
     fn double_g2(&self, points: &[u8], times: u32, control: &Control<'_>) -> Result<Vec<u8>, KernelError>;
+
+    /// The sum of each list, as the bytes of a key.
+    ///
+    /// # Errors
+    /// If the caller cancels.
+    fn sums_g1(&self, lists: Lists<'_, G1>, control: &Control<'_>) -> Result<Vec<u8>, KernelError>;
+
+    /// The same in the second group.
+    ///
+    /// # Errors
+    /// If the caller cancels.
+    fn sums_g2(&self, lists: Lists<'_, G2>, control: &Control<'_>) -> Result<Vec<u8>, KernelError>;
 
     /// `left[i] *= right[i]`, for the shorter of the two.
     fn multiply(&self, left: &mut [Fr], right: &[Fr]);

@@ -1,4 +1,4 @@
-//! [`Bases`]: the points of a multi-scalar multiplication, in the bytes of a `.zkey`, borrowed and never parsed.
+//! Points in the bytes of a `.zkey`, borrowed and never parsed: [`Bases`] of a multi-scalar multiplication, [`Lists`] to sum.
 
 use ark_bn254::{Fq, Fq2, G1Affine, G1Projective, G2Affine, G2Projective};
 use ark_ec::AffineRepr;
@@ -154,6 +154,94 @@ impl<'a, C: Curve> Bases<'a, C> {
     /// Base `index` of block 0 as arkworks has it.
     pub fn get(&self, index: usize) -> C::Affine {
         C::read(&self.points[index * C::POINT_BYTES..][..C::POINT_BYTES])
+    }
+}
+
+/// Lists of points, given as indices into one array of points: what [`crate::Backend::sums_g1`] sums.
+#[derive(Clone, Copy, Debug)]
+pub struct Lists<'a, C> {
+    /// Points as a key stores them.
+    pub(crate) points: &'a [u8],
+    /// `2 * index + negative` of each item.
+    pub(crate) items: &'a [u32],
+    /// List l is `items[starts[l]..starts[l + 1]]`.
+    pub(crate) starts: &'a [u32],
+    curve: PhantomData<C>,
+}
+
+/// What is no list of points.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ListsError {
+    /// An item names a point that is not there.
+    #[error("an item names point {index} of {points}")]
+    Item {
+        /// What it names.
+        index: usize,
+        /// Points given.
+        points: usize,
+    },
+    /// The ends of the lists fall, or exceed the items.
+    #[error("list {list} ends at {end}, outside its place among {items} items")]
+    End {
+        /// Which list.
+        list: usize,
+        /// Where it ends.
+        end: usize,
+        /// Items given.
+        items: usize,
+    },
+}
+
+impl<'a, C: Curve> Lists<'a, C> {
+    /// List l is `items[starts[l]..starts[l + 1]]`; an item is twice the index of a point, plus one where the point's negative
+    /// is meant. No starts or one: no lists. Points may be infinity; bytes after the last whole point are not looked at.
+    ///
+    /// # Errors
+    /// If an item names no point, or a list is none of items.
+    pub fn new(points: &'a [u8], items: &'a [u32], starts: &'a [u32]) -> Result<Self, ListsError> {
+        let count = points.len() / C::POINT_BYTES;
+        if let Some(item) = items.iter().find(|item| (**item >> 1) as usize >= count) {
+            return Err(ListsError::Item {
+                index: (item >> 1) as usize,
+                points: count,
+            });
+        }
+        for (list, ends) in starts.windows(2).enumerate() {
+            if ends[0] > ends[1] || ends[1] as usize > items.len() {
+                return Err(ListsError::End {
+                    list,
+                    end: ends[1] as usize,
+                    items: items.len(),
+                });
+            }
+        }
+        Ok(Self::trusted(points, items, starts))
+    }
+
+    /// The same, unchecked: items name points that are there and finite, starts rise.
+    pub(crate) fn trusted(points: &'a [u8], items: &'a [u32], starts: &'a [u32]) -> Self {
+        Self {
+            points,
+            items,
+            starts,
+            curve: PhantomData,
+        }
+    }
+
+    /// How many lists there are.
+    pub fn len(&self) -> usize {
+        self.starts.len().saturating_sub(1)
+    }
+
+    /// Are there none?
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The items of a list.
+    pub(crate) fn list(&self, list: usize) -> &'a [u32] {
+        &self.items[self.starts[list] as usize..self.starts[list + 1] as usize]
     }
 }
 

@@ -1,7 +1,7 @@
 //! [`Fast`]: the generic kernels as a [`Backend`], for one instruction set.
 
 use crate::backend::{Backend, KernelError, Rows, Scalar, Sums, Transform};
-use crate::bases::{Bases, G1, G2};
+use crate::bases::{Bases, G1, G2, Lists};
 use crate::control::Control;
 use crate::field::Arch;
 use crate::{msm, ntt};
@@ -62,6 +62,14 @@ impl<A: Arch> Backend for Fast<A> {
 
     fn double_g2(&self, points: &[u8], times: u32, control: &Control<'_>) -> Result<Vec<u8>, KernelError> {
         msm::double::<G2, A, A::Fq2>(self.0, points, times, control)
+    }
+
+    fn sums_g1(&self, lists: Lists<'_, G1>, control: &Control<'_>) -> Result<Vec<u8>, KernelError> {
+        msm::sums::<G1, A, A::Fq>(self.0, lists, control)
+    }
+
+    fn sums_g2(&self, lists: Lists<'_, G2>, control: &Control<'_>) -> Result<Vec<u8>, KernelError> {
+        msm::sums::<G2, A, A::Fq2>(self.0, lists, control)
     }
 
     fn multiply(&self, left: &mut [Fr], right: &[Fr]) {

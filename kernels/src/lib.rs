@@ -7,7 +7,7 @@
 //! | module | what it is for |
 //! |---|---|
 //! | [`backend`] | [`Backend`], the seam, and its choice at run time: [`backend::detect`], [`backend::by_name`]. Start here |
-//! | [`bases`] | [`Bases`]: points as a key stores them, borrowed, never parsed |
+//! | [`bases`] | [`Bases`] and [`Lists`]: points as a key stores them, borrowed, never parsed |
 //! | [`control`] | cancelling long work and watching it |
 //! | `msm`, `ntt` | the algorithms, each written once, over the lanes of `field` |
 //! | [`reference`](mod@reference) | the backend that is obviously right: arkworks, one call each |
@@ -34,5 +34,5 @@ mod ntt;
 pub mod reference;
 
 pub use backend::{Backend, KernelError, Rows, Scalar, Sums, Transform};
-pub use bases::{Bases, BasesError, Curve, G1, G2};
+pub use bases::{Bases, BasesError, Curve, G1, G2, Lists, ListsError};
 pub use control::{CancelToken, Control};

@@ -1,7 +1,7 @@
 //! The backend that is obviously right: each operation is one call of arkworks, or two lines. Slow, for tests and for doubt.
 
 use crate::backend::{Backend, KernelError, Rows, Scalar, Sums, Transform};
-use crate::bases::{Bases, Curve, G1, G2};
+use crate::bases::{Bases, Curve, G1, G2, Lists};
 use crate::control::Control;
 use ark_bn254::{Fr, G1Affine, G2Affine};
 use ark_ec::{AdditiveGroup, AffineRepr, CurveGroup, VariableBaseMSM};
@@ -75,6 +75,20 @@ fn doubled<C: Curve>(points: &[u8], times: u32, control: &Control<'_>) -> Result
         for (point, bytes) in points.iter().zip(bytes.chunks_exact_mut(C::POINT_BYTES)) {
             C::write(point, bytes);
         }
+    }
+    Ok(bytes)
+}
+
+fn sums<C: Curve>(lists: Lists<'_, C>, control: &Control<'_>) -> Result<Vec<u8>, KernelError> {
+    let mut bytes = vec![0; lists.len() * C::POINT_BYTES];
+    for (list, bytes) in bytes.chunks_exact_mut(C::POINT_BYTES).enumerate() {
+        control.check()?;
+        let points = lists.list(list).iter().map(|item| {
+            let point = C::read(&lists.points[(item >> 1) as usize * C::POINT_BYTES..][..C::POINT_BYTES]);
+            let point = point.into_group();
+            if item & 1 == 1 { -point } else { point }
+        });
+        C::write(&points.sum::<C::Projective>().into_affine(), bytes);
     }
     Ok(bytes)
 }
@@ -171,6 +185,14 @@ impl Backend for Reference {
 
     fn double_g2(&self, points: &[u8], times: u32, control: &Control<'_>) -> Result<Vec<u8>, KernelError> {
         doubled::<G2>(points, times, control)
+    }
+
+    fn sums_g1(&self, lists: Lists<'_, G1>, control: &Control<'_>) -> Result<Vec<u8>, KernelError> {
+        sums(lists, control)
+    }
+
+    fn sums_g2(&self, lists: Lists<'_, G2>, control: &Control<'_>) -> Result<Vec<u8>, KernelError> {
+        sums(lists, control)
     }
 
     fn multiply(&self, left: &mut [Fr], right: &[Fr]) {

@@ -12,7 +12,7 @@ use ark_std::rand::rngs::StdRng;
 use ark_std::rand::{Rng, SeedableRng};
 use common::{fast, reference, rounds};
 use popw_kernels::backend::available;
-use popw_kernels::{Bases, CancelToken, Control, Curve, G1, G2, KernelError, Scalar};
+use popw_kernels::{Bases, CancelToken, Control, Curve, G1, G2, KernelError, Lists, ListsError, Scalar};
 
 fn bytes<C: Curve>(points: &[C::Affine]) -> Vec<u8> {
     let mut bytes = vec![0; points.len() * C::POINT_BYTES];
@@ -343,6 +343,84 @@ fn doublings() {
                 "{} {count} {times}",
                 backend.name()
             );
+        }
+    }
+}
+
+/// Random lists of few points of both signs, so that items collide, with lists of none, of one and of many.
+fn random_lists(rng: &mut StdRng, points: u32, lists: usize) -> (Vec<u32>, Vec<u32>) {
+    let (mut items, mut starts) = (Vec::new(), vec![0]);
+    for list in 0..lists {
+        let length = match list % 5 {
+            0 => 0,
+            1 => 1,
+            4 if list % 50 == 4 => rng.gen_range(100..400),
+            _ => rng.gen_range(2..20),
+        };
+        items.extend((0..length).map(|_| rng.gen_range(0..2 * points)));
+        starts.push(items.len().try_into().unwrap());
+    }
+    (items, starts)
+}
+
+#[test]
+fn sums_of_lists() {
+    let mut rng = StdRng::seed_from_u64(9);
+    let token = CancelToken::new();
+    let control = Control::silent(&token);
+    for (count, lists) in [(1u32, 9), (3, 50), (200, 700)] {
+        let mut g1 = points::<G1>(&mut rng, count as usize);
+        let mut g2 = points::<G2>(&mut rng, count as usize);
+        if count > 2 {
+            g1[1] = G1Affine::identity();
+            g2[0] = -g2[2];
+        }
+        let (g1, g2) = (bytes::<G1>(&g1), bytes::<G2>(&g2));
+        let (items, starts) = random_lists(&mut rng, count, lists);
+        let (lists1, lists2) = (
+            Lists::new(&g1, &items, &starts).unwrap(),
+            Lists::new(&g2, &items, &starts).unwrap(),
+        );
+        let expected1 = reference().sums_g1(lists1, &control).unwrap();
+        let expected2 = reference().sums_g2(lists2, &control).unwrap();
+        for backend in fast() {
+            let name = backend.name();
+            assert!(
+                backend.sums_g1(lists1, &control).unwrap() == expected1,
+                "{name} {count}"
+            );
+            assert!(
+                backend.sums_g2(lists2, &control).unwrap() == expected2,
+                "{name} {count}"
+            );
+        }
+    }
+}
+
+#[test]
+fn lists_of_nothing() {
+    let point = bytes::<G1>(&[G1Affine::generator()]);
+    let error = Lists::<G1>::new(&point, &[0, 3], &[0, 2]).unwrap_err();
+    assert_eq!(error, ListsError::Item { index: 1, points: 1 });
+    for starts in [[0, 3], [1, 0]] {
+        let error = Lists::<G1>::new(&point, &[0, 1], &starts).unwrap_err();
+        let end = starts[1] as usize;
+        assert_eq!(
+            error,
+            ListsError::End {
+                list: 0,
+                end,
+                items: 2
+            }
+        );
+    }
+    let token = CancelToken::new();
+    for starts in [&[][..], &[0], &[0, 0]] {
+        let lists = Lists::<G1>::new(&point, &[0, 1], starts).unwrap();
+        assert_eq!(lists.is_empty(), starts.len() < 2);
+        for backend in available() {
+            let sums = backend.sums_g1(lists, &Control::silent(&token)).unwrap();
+            assert_eq!(sums, vec![0; 64 * lists.len()], "{}", backend.name());
         }
     }
 }

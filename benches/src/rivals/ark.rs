@@ -24,6 +24,7 @@ pub(crate) fn kernel(kernel: Kernel, log2: u32) -> Result<Prepared, String> {
     let (work, note): (Box<dyn Work>, _) = match kernel {
         Kernel::MsmG1 => (Box::new(MsmWork::<G1Projective>::new(1 << log2)), None),
         Kernel::MsmG2 => (Box::new(MsmWork::<G2Projective>::new(1 << log2)), None),
+        Kernel::AdditionsG1 => return Err("arkworks has no such kernel".to_owned()),
         Kernel::Ntt => (Box::new(NttWork::new(1 << log2)?), Some("natural order")),
         Kernel::Quotient => (
             Box::new(QuotientWork::new(log2)?),

@@ -18,7 +18,7 @@ pub(crate) fn kernel(kernel: Kernel, log2: u32) -> Result<Prepared, String> {
         Kernel::MsmG1 => (Box::new(msm_g1(1 << log2)?), None),
         Kernel::MsmG2 => (Box::new(msm_g2(1 << log2)?), None),
         Kernel::Ntt => (Box::new(NttWork::new(log2)?), Some("natural order")),
-        Kernel::Quotient => return Err("halo2curves has no such kernel".to_owned()),
+        Kernel::AdditionsG1 | Kernel::Quotient => return Err("halo2curves has no such kernel".to_owned()),
     };
     Ok(Prepared {
         work,

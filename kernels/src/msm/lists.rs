@@ -13,32 +13,24 @@
 //! the level is then done again with masks.
 
 use crate::backend::KernelError;
-use crate::bases::Curve;
+use crate::bases::{Curve, Lists};
 use crate::control::Control;
 use crate::field::{Arch, Field, Mask, Task};
 use ark_ec::{AffineRepr, CurveGroup};
 use rayon::prelude::*;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// The longest piece: a longer list is cut, its pieces' sums are summed in another round. 7 levels.
 const PIECE_MAX: usize = 128;
 /// Points of a block: one level of a block shares an inversion, and its coordinates stay in the second-level cache.
 const BLOCK_POINTS: usize = 8192;
+/// Towards the end blocks shrink, so that threads end together, but not so far that inversions would be felt.
+const BLOCK_POINTS_MIN: usize = 2048;
+/// What is left is worth so many blocks to each thread, if blocks are smaller than the largest.
+const BLOCKS_PER_THREAD: usize = 3;
 
 /// Vectors of points that are asked for before they are read.
 const AHEAD: usize = 4;
-/// Runs of blocks that a thread gets, so that a slower thread gets fewer.
-const RUNS_PER_THREAD: usize = 4;
-
-/// Lists over one array of points.
-#[derive(Clone, Copy)]
-pub(crate) struct Lists<'a> {
-    /// The points, as a key stores them.
-    pub(crate) points: &'a [u8],
-    /// `2 * index + negative` of each item. No item may be the point at infinity.
-    pub(crate) items: &'a [u32],
-    /// List l is `items[starts[l]..starts[l + 1]]`.
-    pub(crate) starts: &'a [u32],
-}
 
 /// A run of items that one lane sums.
 #[derive(Clone, Copy, Default)]
@@ -54,16 +46,16 @@ struct Output(*mut u8);
 // SAFETY: each slot is written by one task only: a slot belongs to one piece, a piece to one block.
 unsafe impl Sync for Output {}
 
-/// The sum of each list, as a key stores points (zeros: infinity).
+/// The sum of each list, as a key stores points (zeros: infinity). No item may be the point at infinity.
 pub(crate) fn sum_lists<C: Curve, A: Arch, F: Field>(
     arch: A,
-    lists: Lists<'_>,
+    lists: Lists<'_, C>,
     control: &Control<'_>,
 ) -> Result<Vec<u8>, KernelError>
 where
     C::Affine: AffineRepr<BaseField = F::Scalar>,
 {
-    let count = lists.starts.len().saturating_sub(1);
+    let count = lists.len();
     let mut sums = vec![0; count * C::POINT_BYTES];
     let mut pieces = Vec::with_capacity(count);
     let mut long = Vec::new();
@@ -100,15 +92,7 @@ where
         let mut parts = vec![0; pieces.len() * C::POINT_BYTES];
         sum_pieces::<C, A, F>(arch, lists, pieces, &mut parts, control)?;
         let (items, starts) = finite::<C>(&parts, &starts);
-        let totals = sum_lists::<C, A, F>(
-            arch,
-            Lists {
-                points: &parts,
-                items: &items,
-                starts: &starts,
-            },
-            control,
-        )?;
+        let totals = sum_lists::<C, A, F>(arch, Lists::trusted(&parts, &items, &starts), control)?;
         for (list, total) in long.iter().zip(totals.chunks_exact(C::POINT_BYTES)) {
             sums[list * C::POINT_BYTES..][..C::POINT_BYTES].copy_from_slice(total);
         }
@@ -142,7 +126,7 @@ pub(crate) fn is_infinity(point: &[u8]) -> bool {
 /// Sums pieces into their slots of `sums`.
 fn sum_pieces<C: Curve, A: Arch, F: Field>(
     arch: A,
-    lists: Lists<'_>,
+    lists: Lists<'_, C>,
     pieces: Vec<Piece>,
     sums: &mut [u8],
     control: &Control<'_>,
@@ -151,29 +135,31 @@ where
     C::Affine: AffineRepr<BaseField = F::Scalar>,
 {
     let pieces = by_length(pieces);
+    let threads = rayon::current_num_threads();
+    let mut left: usize = pieces.iter().map(|piece| piece.length as usize).sum();
     let mut blocks = Vec::new();
     let mut rest = pieces.as_slice();
     while !rest.is_empty() {
+        let enough = (left / (BLOCKS_PER_THREAD * threads)).clamp(BLOCK_POINTS_MIN, BLOCK_POINTS);
         let mut taken = 0;
         let mut points = 0;
-        while taken < rest.len() && points < BLOCK_POINTS {
+        while taken < rest.len() && points < enough {
             let group = &rest[taken..(taken + F::LANES).min(rest.len())];
             points += group.iter().map(|piece| piece.length as usize).sum::<usize>();
             taken += group.len();
         }
+        left -= points;
         let (block, after) = rest.split_at(taken);
         blocks.push(block);
         rest = after;
     }
     let output = Output(sums.as_mut_ptr());
     let output = &output;
-    // Blocks of a run follow each other on one thread and share its memory.
-    let runs = blocks
-        .len()
-        .div_ceil(RUNS_PER_THREAD * rayon::current_num_threads());
-    blocks.par_chunks(runs.max(1)).try_for_each(|run| {
+    let next = AtomicUsize::new(0);
+    // Each takes the next block when it is done with one, and keeps its memory.
+    let worker = |_| {
         let mut scratch = Scratch::<C, F>::default();
-        for pieces in run {
+        while let Some(pieces) = blocks.get(next.fetch_add(1, Ordering::Relaxed)) {
             control.check()?;
             let extra = arch.run(Block::<C, F> {
                 lists,
@@ -185,7 +171,9 @@ where
             unsafe { add_extra::<C>(extra, output.0) };
         }
         Ok(())
-    })
+    };
+    let workers = threads.min(blocks.len());
+    (0..workers).into_par_iter().with_max_len(1).try_for_each(worker)
 }
 
 /// Sorts by length, longest first: a counting sort.
@@ -276,7 +264,7 @@ impl<C: Curve, F: Field> Default for Scratch<C, F> {
 pub(super) const CHAINS: usize = 2;
 
 struct Block<'a, C: Curve, F: Field> {
-    lists: Lists<'a>,
+    lists: Lists<'a, C>,
     pieces: &'a [Piece],
     output: *mut u8,
     scratch: &'a mut Scratch<C, F>,

@@ -11,19 +11,22 @@
 mod digits;
 mod doubling;
 mod lists;
+mod points;
 #[cfg(test)]
 mod tests;
 
 use crate::backend::{KernelError, Scalar, Sums};
-use crate::bases::{Bases, Curve, G1, G2, SCALAR_BITS};
+use crate::bases::{Bases, Curve, G1, G2, Lists, SCALAR_BITS};
 use crate::control::Control;
 use crate::field::{Arch, Field};
-use crate::memory::{Words, map};
+use crate::memory::Words;
+use ark_bn254::Fr;
 use ark_ec::{AdditiveGroup, AffineRepr, CurveGroup};
+use ark_ff::{BigInteger, PrimeField};
 use digits::{Plan, Recoded, Sorted};
 pub(crate) use doubling::double;
-use lists::{Lists, is_infinity, sum_lists};
-use memmap2::MmapMut;
+use lists::{is_infinity, sum_lists};
+use points::Points;
 use rayon::prelude::*;
 use std::collections::BTreeSet;
 
@@ -31,11 +34,8 @@ use std::collections::BTreeSet;
 const ITEMS: usize = 1 << 20;
 /// Rounds that are sorted at a time, at least, so that threads have windows to share: 32 bytes a scalar in all.
 const ROUNDS_MIN: usize = 4;
-/// Bases of the first group whose points are first copied to where random access is fast: smaller ones fit into caches, and
-/// larger ones are not worth the memory; nor is the second group, which computes longer on each point.
-const NEAR_BYTES: std::ops::RangeInclusive<usize> = 24 << 20..=1 << 30;
-/// Points that one task looks at.
-const PIECE: usize = 1 << 14;
+/// Reads of each point from which on a copy is worth it.
+const READS_MIN: usize = 8;
 /// An item holds the index of a point and a sign in 32 bits.
 const POINTS_MAX: usize = 1 << 30;
 
@@ -89,7 +89,7 @@ struct Rounds {
 
 impl Rounds {
     fn new(span: u32, scalars: &[Scalar], control: &Control<'_>) -> Result<Self, KernelError> {
-        let recoded = Recoded::new(Plan::best(span, scalars.len()), scalars);
+        let recoded = Recoded::new(Plan::best(span, whole(scalars)), scalars);
         let plan = recoded.plan().clone();
         let windows = plan.windows_max();
         let at_once = (ITEMS / (scalars.len() * windows).max(1)).max(ROUNDS_MIN.div_ceil(windows));
@@ -109,6 +109,24 @@ impl Rounds {
         })
     }
 }
+
+/// So many scalars of full size have as many digits: small ones, of which a witness has many, have few.
+fn whole(scalars: &[Scalar]) -> usize {
+    let half = Fr::MODULUS_MINUS_ONE_DIV_TWO;
+    let bits = |scalar: &Scalar| match *scalar > half {
+        true => {
+            let mut negative = Fr::MODULUS;
+            negative.sub_with_borrow(scalar);
+            u64::from(negative.num_bits())
+        }
+        false => u64::from(scalar.num_bits()),
+    };
+    let total: u64 = scalars.par_iter().with_min_len(PIECE).map(bits).sum();
+    (total / u64::from(SCALAR_BITS)) as usize
+}
+
+/// Scalars that one task looks at.
+const PIECE: usize = 1 << 14;
 
 fn check<C: Curve>(scalars: &[Scalar], sets: &[Bases<'_, C>]) -> Result<(), KernelError> {
     for bases in sets {
@@ -133,39 +151,15 @@ fn check<C: Curve>(scalars: &[Scalar], sets: &[Bases<'_, C>]) -> Result<(), Kern
 /// One set of bases.
 struct Set<'a, 'b, C: Curve> {
     bases: &'a Bases<'b, C>,
-    /// The points once more, in memory where random access is fast.
-    copy: Option<MmapMut>,
-    /// Bit `index` is set where base `index` of all blocks is a point other than infinity.
-    finite: Vec<u64>,
-    all_finite: bool,
+    points: Points<'b, C>,
 }
 
 impl<'a, 'b, C: Curve> Set<'a, 'b, C> {
     fn new(bases: &'a Bases<'b, C>) -> Self {
-        let points = &bases.bytes()[..bases.len() * C::POINT_BYTES];
-        // Each point is read once a round, at random.
-        let worth =
-            C::POINT_BYTES == G1::POINT_BYTES && bases.multiples() == 1 && NEAR_BYTES.contains(&points.len());
-        let mut copy = worth.then(|| map(points.len())).flatten();
-        let mut finite = vec![0; bases.len().div_ceil(64)];
-        let piece = PIECE * C::POINT_BYTES;
-        let marks = finite.par_chunks_mut(PIECE / 64).zip(points.par_chunks(piece));
-        match &mut copy {
-            Some(copy) => copy
-                .par_chunks_mut(piece)
-                .zip(marks)
-                .for_each(|(copy, (marks, points))| {
-                    copy[..points.len()].copy_from_slice(points);
-                    mark_finite::<C>(marks, points);
-                }),
-            None => marks.for_each(|(marks, points)| mark_finite::<C>(marks, points)),
-        }
-        let count: usize = finite.iter().map(|word: &u64| word.count_ones() as usize).sum();
+        // Each point is read once a round; a table is read once in all.
         Self {
             bases,
-            copy,
-            all_finite: count == bases.len(),
-            finite,
+            points: Points::new(bases.bytes(), bases.len(), bases.multiples() == 1),
         }
     }
 
@@ -178,8 +172,9 @@ impl<'a, 'b, C: Curve> Set<'a, 'b, C> {
             false => (index / scalars, index % scalars),
         };
         let base = scalar.wrapping_sub(self.bases.first());
-        let word = self.finite.get(base / 64)?;
-        (word >> (base % 64) & 1 == 1).then(|| ((block * self.bases.len() + base) as u32) << 1 | (item & 1))
+        self.points
+            .is_finite(base)
+            .then(|| ((block * self.bases.len() + base) as u32) << 1 | (item & 1))
     }
 
     /// The sum of all rounds; `share` is what they are of the whole work.
@@ -193,23 +188,18 @@ impl<'a, 'b, C: Curve> Set<'a, 'b, C> {
     where
         C::Affine: AffineRepr<BaseField = F::Scalar>,
     {
-        let untouched = self.all_finite && self.bases.first() == 0 && self.bases.len() == rounds.scalars;
-        let bytes = self.bases.bytes();
-        let points = self.copy.as_ref().map_or(bytes, |copy| &copy[..bytes.len()]);
+        let untouched =
+            self.points.all_finite() && self.bases.first() == 0 && self.bases.len() == rounds.scalars;
+        let points = self.points.bytes();
         let part = share / rounds.sorted.len() as f64;
         let mut total = C::Projective::default();
         for sorted in &rounds.sorted {
             control.check()?;
-            let own = (!untouched).then(|| self.own_items(sorted, rounds.scalars));
-            let (items, starts) = match &own {
-                Some((items, starts)) => (items.as_slice(), starts.as_slice()),
-                None => (sorted.items(), sorted.starts.as_slice()),
-            };
-            let lists = Lists {
-                points,
-                items,
-                starts,
-            };
+            let all = Lists::trusted(points, sorted.items(), &sorted.starts);
+            let own = (!untouched).then(|| kept(all, |item| self.point(item, rounds.scalars)));
+            let lists = own
+                .as_ref()
+                .map_or(all, |(items, starts)| Lists::trusted(points, items, starts));
             let buckets = sum_lists::<C, A, F>(arch, lists, control)?;
             drop(own);
             let bits = rounds.plan.bits;
@@ -226,46 +216,56 @@ impl<'a, 'b, C: Curve> Set<'a, 'b, C> {
         }
         Ok(total)
     }
-
-    /// The items that name points of this set, and where each list starts.
-    fn own_items(&self, sorted: &Sorted, scalars: usize) -> (Vec<u32>, Vec<u32>) {
-        let lists = sorted.starts.len() - 1;
-        let piece = lists.div_ceil(4 * rayon::current_num_threads()).max(1024);
-        let pieces: Vec<(Vec<u32>, Vec<u32>)> = (0..lists.div_ceil(piece))
-            .into_par_iter()
-            .map(|number| {
-                let range = number * piece..((number + 1) * piece).min(lists);
-                let size = (sorted.starts[range.end] - sorted.starts[range.start]) as usize;
-                let mut items = Vec::with_capacity(size);
-                let mut ends = Vec::with_capacity(range.len());
-                for list in range {
-                    let list =
-                        &sorted.items()[sorted.starts[list] as usize..sorted.starts[list + 1] as usize];
-                    items.extend(list.iter().filter_map(|item| self.point(*item, scalars)));
-                    ends.push(items.len() as u32);
-                }
-                (items, ends)
-            })
-            .collect();
-        let mut items = Vec::with_capacity(pieces.iter().map(|(items, _)| items.len()).sum());
-        let mut starts = Vec::with_capacity(lists + 1);
-        starts.push(0);
-        for (piece, ends) in pieces {
-            let before = items.len() as u32;
-            starts.extend(ends.iter().map(|end| before + end));
-            items.extend_from_slice(&piece);
-        }
-        (items, starts)
-    }
 }
 
-/// Sets bit i where point i is not infinity.
-fn mark_finite<C: Curve>(marks: &mut [u64], points: &[u8]) {
-    for (mark, points) in marks.iter_mut().zip(points.chunks(64 * C::POINT_BYTES)) {
-        for (index, point) in points.chunks_exact(C::POINT_BYTES).enumerate() {
-            *mark |= u64::from(!is_infinity(point)) << index;
-        }
+/// What `keep` makes of the items of lists, and where each list starts.
+fn kept<C: Curve>(lists: Lists<'_, C>, keep: impl Fn(u32) -> Option<u32> + Sync) -> (Vec<u32>, Vec<u32>) {
+    let count = lists.len();
+    let piece = count.div_ceil(4 * rayon::current_num_threads()).max(1024);
+    let pieces: Vec<(Vec<u32>, Vec<u32>)> = (0..count.div_ceil(piece))
+        .into_par_iter()
+        .map(|number| {
+            let range = number * piece..((number + 1) * piece).min(count);
+            let size = (lists.starts[range.end] - lists.starts[range.start]) as usize;
+            let mut items = Vec::with_capacity(size);
+            let mut ends = Vec::with_capacity(range.len());
+            for list in range {
+                items.extend(lists.list(list).iter().filter_map(|item| keep(*item)));
+                ends.push(items.len() as u32);
+            }
+            (items, ends)
+        })
+        .collect();
+    let mut items = Vec::with_capacity(pieces.iter().map(|(items, _)| items.len()).sum());
+    let mut starts = Vec::with_capacity(count + 1);
+    starts.push(0);
+    for (piece, ends) in pieces {
+        let before = items.len() as u32;
+        starts.extend(ends.iter().map(|end| before + end));
+        items.extend_from_slice(&piece);
     }
+    (items, starts)
+}
+
+/// See [`crate::Backend::sums_g1`].
+pub(crate) fn sums<C: Curve, A: Arch, F: Field>(
+    arch: A,
+    lists: Lists<'_, C>,
+    control: &Control<'_>,
+) -> Result<Vec<u8>, KernelError>
+where
+    C::Affine: AffineRepr<BaseField = F::Scalar>,
+{
+    let count = lists.points.len() / C::POINT_BYTES;
+    let points = Points::<C>::new(lists.points, count, lists.items.len() / READS_MIN >= count);
+    let finite = |item: u32| points.is_finite((item >> 1) as usize).then_some(item);
+    let own = (!points.all_finite()).then(|| kept(lists, finite));
+    let (items, starts) = own
+        .as_ref()
+        .map_or((lists.items, lists.starts), |(items, starts)| (items, starts));
+    let sums = sum_lists::<C, A, F>(arch, Lists::trusted(points.bytes(), items, starts), control)?;
+    control.advance(1.0);
+    Ok(sums)
 }
 
 /// For each round the sum of (b + 1) times bucket b.
@@ -305,11 +305,7 @@ where
             list(&mut (0..columns).map(|column| row * columns + column));
         }
     }
-    let lists = Lists {
-        points: buckets,
-        items: &items,
-        starts: &starts,
-    };
+    let lists = Lists::trusted(buckets, &items, &starts);
     let sums = sum_lists::<C, A, F>(arch, lists, control)?;
     let running = |sums: &[u8]| {
         // The sum of (i + 1) times sums[i].
@@ -402,11 +398,7 @@ where
             }
             starts.push(items.len() as u32);
         }
-        let lists = Lists {
-            points: &table,
-            items: &items,
-            starts: &starts,
-        };
+        let lists = Lists::trusted(&table, &items, &starts);
         out.extend(sum_lists::<C, A, F>(arch, lists, control)?);
         control.advance(scalars.len() as f64 / out.capacity().max(1) as f64 * C::POINT_BYTES as f64);
     }

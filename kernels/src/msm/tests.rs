@@ -1,7 +1,7 @@
 //! Sums of lists against plain additions.
 
-use super::lists::{Lists, sum_lists};
-use crate::bases::{Curve, G1, G2};
+use super::lists::sum_lists;
+use crate::bases::{Curve, G1, G2, Lists};
 use crate::control::{CancelToken, Control};
 use crate::field::{Arch, Field};
 use ark_ec::{AffineRepr, CurveGroup, PrimeGroup};
@@ -46,11 +46,7 @@ where
         expected.push(sum.into_affine());
     }
     let token = CancelToken::new();
-    let lists = Lists {
-        points: &points,
-        items: &items,
-        starts: &starts,
-    };
+    let lists = Lists::new(&points, &items, &starts).unwrap();
     let sums = sum_lists::<C, A, F>(arch, lists, &Control::silent(&token)).unwrap();
     for (list, (sum, expected)) in sums.chunks_exact(C::POINT_BYTES).zip(&expected).enumerate() {
         assert_eq!(
