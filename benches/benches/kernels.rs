@@ -144,5 +144,21 @@ fn fixed_base(criterion: &mut Criterion) {
     );
 }
 
-criterion_group!(kernels, msm, transforms, fixed_base);
+fn scale(criterion: &mut Criterion) {
+    let scalar = integers(&vector::<Fr>(1))[0];
+    each(
+        criterion,
+        "scale-g1",
+        msm_input::<G1, G1Projective>,
+        |backend, (_, points), control| backend.scale_g1(points, &scalar, control).map(drop),
+    );
+    each(
+        criterion,
+        "scale-g2",
+        msm_input::<G2, G2Projective>,
+        |backend, (_, points), control| backend.scale_g2(points, &scalar, control).map(drop),
+    );
+}
+
+criterion_group!(kernels, msm, transforms, fixed_base, scale);
 criterion_main!(kernels);

@@ -37,13 +37,9 @@ pub(crate) fn prepare(
     threads: u32,
     factor: Option<u32>,
 ) -> Result<Files, Error> {
-    let path = |extension: &str| cache.join(format!("{}-{log2}.{extension}", kind.name()));
-    let (r1cs, zkey, wtns) = (path("r1cs"), path("zkey"), path("wtns"));
-    if !r1cs.is_file() || !wtns.is_file() {
-        let statement = Statement::new(kind, log2).map_err(failed(&r1cs))?;
-        save(&r1cs, |out| statement.write_r1cs(out))?;
-        save(&wtns, |out| statement.write_wtns(out))?;
-    }
+    let path = |extension: &str| path(cache, kind, log2, extension);
+    let zkey = path("zkey");
+    let (r1cs, wtns) = statement_files(cache, kind, log2)?;
     let options = Options {
         threads: Some(threads as usize),
         ..Options::default()
@@ -74,6 +70,24 @@ pub(crate) fn prepare(
         tables: tables.map(|(path, _)| path),
         verifier,
     })
+}
+
+fn path(cache: &Path, kind: Kind, log2: u32, extension: &str) -> PathBuf {
+    cache.join(format!("{}-{log2}.{extension}", kind.name()))
+}
+
+/// The constraints and the witness of a statement, made if they are missing.
+///
+/// # Errors
+/// If a file can neither be read nor made.
+pub(crate) fn statement_files(cache: &Path, kind: Kind, log2: u32) -> Result<(PathBuf, PathBuf), Error> {
+    let (r1cs, wtns) = (path(cache, kind, log2, "r1cs"), path(cache, kind, log2, "wtns"));
+    if !r1cs.is_file() || !wtns.is_file() {
+        let statement = Statement::new(kind, log2).map_err(failed(&r1cs))?;
+        save(&r1cs, |out| statement.write_r1cs(out))?;
+        save(&wtns, |out| statement.write_wtns(out))?;
+    }
+    Ok((r1cs, wtns))
 }
 
 fn save(

@@ -95,9 +95,11 @@ impl<G: CurveGroup> PointLists<G> {
     pub fn new(size: usize) -> Self {
         let mut random = generator(size);
         let multiples: Vec<G::ScalarField> = neighbours(&mut random, size);
-        let starts: Vec<u32> = (0..=size as u32 / 2).map(|list| 33 * list).collect();
-        let items: Vec<u32> = (0..33 * (size / 2))
-            .map(|_| random.gen_range(0..2 * size as u32))
+        // Sizes are at most 2^24.
+        let count = u32::try_from(size).unwrap_or(u32::MAX / 33);
+        let starts: Vec<u32> = (0..=count / 2).map(|list| 33 * list).collect();
+        let items: Vec<u32> = (0..33 * (count / 2))
+            .map(|_| random.gen_range(0..2 * count))
             .collect();
         let total: G::ScalarField = items
             .iter()

@@ -3,12 +3,14 @@
 //! ```text
 //! cargo run --release -p popw-benches -- peers   --sizes 14,16,18,20 --statements chain,bits --json FILE
 //! cargo run --release -p popw-benches -- kernels --json FILE
+//! cargo run --release -p popw-benches -- ceremony --ptau FILE --json FILE
 //! ```
 //!
 //! | module | what it is for |
 //! |---|---|
 //! | [`peers`] | whole proofs: who takes part. Start here |
 //! | [`kernels`] | single kernels: who takes part |
+//! | [`ceremony`] | the steps of a ceremony, beside snarkjs |
 //! | [`round`] | the processes, the rounds, what is measured |
 //! | [`probe`] | memory and processor time of a process, from outside |
 //! | [`tools`] | building the children that are not this program |
@@ -21,6 +23,7 @@
 
 #![forbid(unsafe_code)]
 
+mod ceremony;
 mod error;
 mod files;
 mod kernels;
@@ -54,6 +57,8 @@ enum Command {
     Peers(PeersArgs),
     /// Multi-scalar multiplication, batched additions, number-theoretic transform, quotient.
     Kernels(KernelsArgs),
+    /// The steps of a ceremony, beside snarkjs.
+    Ceremony(CeremonyArgs),
     /// A measured process; `peers` and `kernels` start it.
     #[command(subcommand, hide = true)]
     Child(Child),
@@ -104,6 +109,28 @@ struct KernelsArgs {
     kernels: Vec<Kernel>,
 }
 
+#[derive(Args)]
+struct CeremonyArgs {
+    /// The phase 1, prepared, of the size's power at least.
+    #[arg(long)]
+    ptau: PathBuf,
+    /// Logarithm of the size; the statement is `bits`.
+    #[arg(long, default_value_t = 15, value_parser = clap::value_parser!(u32).range(7..=24))]
+    size: u32,
+    /// Rounds.
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    rounds: u32,
+    /// Processors of either side.
+    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..=256))]
+    threads: u32,
+    /// Where to write the results as JSON; a Markdown table is written beside it.
+    #[arg(long)]
+    json: Option<PathBuf>,
+    /// Where files are kept between runs; the target folder's `peers` without it.
+    #[arg(long)]
+    cache: Option<PathBuf>,
+}
+
 #[derive(Subcommand)]
 enum Child {
     /// One of our provers.
@@ -115,6 +142,15 @@ enum Child {
         threads: usize,
         #[arg(long)]
         tables: Option<PathBuf>,
+    },
+    /// A step of a ceremony.
+    Ceremony {
+        #[arg(value_enum)]
+        step: ceremony::Step,
+        r1cs: PathBuf,
+        ptau: PathBuf,
+        before: PathBuf,
+        after: PathBuf,
     },
     /// One of our kernels.
     Kernel {
@@ -129,6 +165,7 @@ fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Peers(args) => peers::run(&args),
         Command::Kernels(args) => kernels::run(&args),
+        Command::Ceremony(args) => ceremony::run(&args),
         Command::Child(child) => answer(&child),
     };
     match result {
@@ -142,6 +179,18 @@ fn main() -> ExitCode {
 
 fn answer(child: &Child) -> Result<(), Error> {
     let prepared = match child {
+        Child::Ceremony {
+            step,
+            r1cs,
+            ptau,
+            before,
+            after,
+        } => {
+            return ceremony::step(*step, r1cs, ptau, before, after).map_err(|reason| Error::Prepare {
+                what: after.display().to_string(),
+                reason,
+            });
+        }
         Child::Prove {
             backend,
             key,

@@ -20,6 +20,8 @@ pub(crate) const OURS: &str = "popw";
 pub(crate) enum Subject {
     /// Whole proofs of this statement.
     Statement(&'static str),
+    /// A step of a ceremony.
+    Step(&'static str),
     /// This kernel.
     Kernel(#[serde(serialize_with = "kernel_name")] Kernel),
 }
@@ -31,7 +33,7 @@ fn kernel_name<S: serde::Serializer>(kernel: &Kernel, serializer: S) -> Result<S
 impl Subject {
     fn name(&self) -> &'static str {
         match self {
-            Self::Statement(name) => name,
+            Self::Statement(name) | Self::Step(name) => name,
             Self::Kernel(kernel) => kernel.name(),
         }
     }
@@ -187,7 +189,7 @@ fn row(subject: &Subject, log2: u32, threads: u32, finding: Finding) -> Row {
     let median = median(&sorted);
     let additions = match subject {
         Subject::Kernel(kernel) => kernel.additions(log2),
-        Subject::Statement(_) => None,
+        Subject::Statement(_) | Subject::Step(_) => None,
     };
     Row {
         subject: subject.clone(),
@@ -329,7 +331,6 @@ mod tests {
 
     use super::{Subject, median, row, table};
     use crate::round::Finding;
-    use popw_benches::kernel::Kernel;
 
     #[test]
     fn medians() {

@@ -84,11 +84,17 @@ impl Tools {
 
     /// snarkjs's script. The package is the contracts' own, pinned in their lock file.
     pub(crate) fn snarkjs(&self) -> Result<PathBuf, String> {
-        let installed = self
+        self.snarkjs_cli()
+            .map(|_| self.root.join("benches/peers/snarkjs/prove.cjs"))
+    }
+
+    /// snarkjs's own command line.
+    pub(crate) fn snarkjs_cli(&self) -> Result<PathBuf, String> {
+        let cli = self
             .root
-            .join("verifier/contracts/node_modules/snarkjs/package.json");
-        match installed.is_file() {
-            true => Ok(self.root.join("benches/peers/snarkjs/prove.cjs")),
+            .join("verifier/contracts/node_modules/snarkjs/build/cli.cjs");
+        match cli.is_file() {
+            true => Ok(cli),
             false => Err("not measured: snarkjs is not installed (cargo xtask setup)".to_owned()),
         }
     }

@@ -54,9 +54,12 @@ enum Command {
     /// List circuits, write them as .r1cs and .sym, count their constraints
     #[command(subcommand)]
     Circuit(commands::circuit::Command),
-    /// Make development keys and tables, check keys
+    /// Run a ceremony, make development keys and tables, check keys
     #[command(subcommand)]
     Keys(commands::keys::Command),
+    /// Inspect, verify, cut and prepare a phase 1 (powers of tau)
+    #[command(subcommand)]
+    Ptau(commands::ptau::Command),
 }
 
 /// Runs a command.
@@ -72,5 +75,6 @@ pub fn run(cli: &Cli) -> Result<(), Failure> {
         Command::Export(command) => commands::export::run(command),
         Command::Circuit(command) => commands::circuit::run(command),
         Command::Keys(command) => commands::keys::run(command),
+        Command::Ptau(command) => commands::ptau::run(command),
     }
 }

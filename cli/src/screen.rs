@@ -2,6 +2,7 @@
 
 use crate::failure::Failure;
 use indicatif::{ProgressBar, ProgressStyle};
+use popw_kernels::{CancelToken, Control};
 use popw_prover::{Phase, Progress};
 use std::fmt::Display;
 use std::io::{ErrorKind, Write, stdout};
@@ -55,6 +56,19 @@ impl Screen {
     pub fn begin(&self, label: &'static str) {
         self.spinner.set_message(label);
         self.change(Some(label));
+    }
+
+    /// Does the work of a phase, and shows how far it is.
+    pub fn work<T>(&self, label: &'static str, work: impl FnOnce(&Control<'_>) -> T) -> T {
+        self.begin(label);
+        let (cancel, total) = (CancelToken::new(), Mutex::new(0.0_f64));
+        let add = |part: f64| {
+            let mut done = total.lock().unwrap_or_else(PoisonError::into_inner);
+            *done = (*done + part).min(1.0);
+            self.spinner
+                .set_message(format!("{label} {:3.0} %", *done * 100.0));
+        };
+        work(&Control::new(&cancel, &add))
     }
 
     /// All phases so far, in order, with their times; phases of one name are added up.

@@ -229,15 +229,10 @@ fn the_same_steps_one_by_one_give_the_same_claim() {
         &verifying_key,
     ]);
     assert!(run(&["verify", &verifying_key, &public, &proof]).starts_with("valid"));
-    assert!(run(&["export", "solidity", &verifying_key]).contains("DevVerifier"));
+    assert!(run(&["export", "solidity", &verifying_key, "--dev"]).contains("DevVerifier"));
     let calldata = run(&["export", "calldata", &proof, &public]);
     assert_eq!(calldata.trim().len(), 2 + 2 * (4 + 15 * 32));
-    assert!(
-        popw(&["export", "solidity", key.to_str().unwrap(), "--ceremony"])
-            .status
-            .code()
-            == Some(1)
-    );
+    assert!(popw(&["export", "solidity", key.to_str().unwrap()]).status.code() == Some(1));
 
     // Another public input: the verdict is no, with exit code 1.
     let other = std::fs::read_to_string(&public)
@@ -484,7 +479,7 @@ fn keys_are_made_checked_and_sped_up() {
         2,
     );
     run(&["prove", &key, &witness, &proof, &public, "--memory", "1"], 2);
-    run(&["export", "solidity", &key, "--ceremony"], 1);
+    run(&["export", "solidity", &key], 1);
 
     let mut bytes = std::fs::read(&key).unwrap();
     let middle = bytes.len() / 2;

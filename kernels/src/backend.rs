@@ -1,6 +1,6 @@
 //! [`Backend`]: what a prover asks of a machine, and which machine's kernels answer.
 
-use crate::bases::{Bases, G1, G2, Lists};
+use crate::bases::{Bases, G1, G2, Lists, ListsError};
 use crate::control::Control;
 use crate::fast::Fast;
 use crate::field::portable::Portable;
@@ -37,6 +37,9 @@ pub enum KernelError {
         /// Values given.
         got: usize,
     },
+    /// A list is none.
+    #[error(transparent)]
+    Lists(#[from] ListsError),
     /// More bases than an index can name.
     #[error("{got} bases; the limit is 2^30")]
     TooMany {
@@ -129,17 +132,24 @@ pub trait Backend: Send + Sync {
         control: &Control<'_>,
     ) -> Result<Vec<u8>, KernelError>;
 
-    /// Each point of a key's bytes times `2^times`, as such bytes: the next block of a table of multiples ([`Bases`]).
+    /// Each point of a key's bytes times the scalar, as such bytes: a contribution to a ceremony, or, with a power of two, the
+    /// next block of a table of multiples ([`Bases`]). Points are trusted to be of the group; bytes after the last whole point
+    /// come back as they are.
+    ///
+    /// The scalar may be a secret: its digits are overwritten after use. But the time taken depends on it, and so does what is
+    /// read when: who can measure this machine during the call learns about it.
     ///
     /// # Errors
-    /// If the caller cancels. Bytes after the last whole point come back as they are.
-    fn double_g1(&self, points: &[u8], times: u32, control: &Control<'_>) -> Result<Vec<u8>, KernelError>;
+    /// If the caller cancels.
+    fn scale_g1(&self, points: &[u8], scalar: &Scalar, control: &Control<'_>)
+    -> Result<Vec<u8>, KernelError>;
 
     /// The same in the second group.
     ///
     /// # Errors
     /// If the caller cancels.
-    fn double_g2(&self, points: &[u8], times: u32, control: &Control<'_>) -> Result<Vec<u8>, KernelError>;
+    fn scale_g2(&self, points: &[u8], scalar: &Scalar, control: &Control<'_>)
+    -> Result<Vec<u8>, KernelError>;
 
     /// The sum of each list, as the bytes of a key.
     ///

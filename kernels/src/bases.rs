@@ -1,8 +1,9 @@
 //! Points in the bytes of a `.zkey`, borrowed and never parsed: [`Bases`] of a multi-scalar multiplication, [`Lists`] to sum.
 
-use ark_bn254::{Fq, Fq2, G1Affine, G1Projective, G2Affine, G2Projective};
+use ark_bn254::{Fq, Fq2, G1Affine, G1Projective, G2Affine, G2Projective, g1};
 use ark_ec::AffineRepr;
-use ark_ff::BigInt;
+use ark_ec::scalar_mul::glv::GLVConfig;
+use ark_ff::{AdditiveGroup, BigInt, MontFp};
 use std::marker::PhantomData;
 
 /// One of the two groups, as a type. Implemented by [`G1`] and [`G2`] only.
@@ -13,6 +14,9 @@ pub trait Curve: Copy + Send + Sync + 'static + sealed::Sealed {
     type Projective: ark_ec::CurveGroup<Affine = Self::Affine, ScalarField = ark_bn254::Fr>;
     /// Bytes of a point in a key: x, then y.
     const POINT_BYTES: usize;
+    /// β, a cube root of one: (β x, y) is λ times the point (x, y). λ is the same in both groups, (6x^2 + 2x) / (2x + 1) modulo the
+    /// group order, with the curve's parameter x = 4965661367192848881.
+    const BETA: <Self::Affine as AffineRepr>::BaseField;
     /// The point of [`Self::POINT_BYTES`] bytes, trusted to be on the curve.
     fn read(bytes: &[u8]) -> Self::Affine;
     /// A point from its coordinates, trusted to be on the curve.
@@ -267,6 +271,7 @@ impl Curve for G1 {
     type Affine = G1Affine;
     type Projective = G1Projective;
     const POINT_BYTES: usize = 64;
+    const BETA: Fq = g1::Config::ENDO_COEFFS[0];
 
     fn read(bytes: &[u8]) -> G1Affine {
         match bytes.iter().all(|byte| *byte == 0) {
@@ -292,6 +297,11 @@ impl Curve for G2 {
     type Affine = G2Affine;
     type Projective = G2Projective;
     const POINT_BYTES: usize = 128;
+    // The other root, -1 - β: arkworks has λ^2 there.
+    const BETA: Fq2 = Fq2::new(
+        MontFp!("2203960485148121921418603742825762020974279258880205651966"),
+        Fq::ZERO,
+    );
 
     fn read(bytes: &[u8]) -> G2Affine {
         let coordinate = |bytes: &[u8]| Fq2::new(read_fq(&bytes[..32]), read_fq(&bytes[32..]));

@@ -53,6 +53,11 @@ impl<'a> Control<'a> {
         Self::silent(self.cancel)
     }
 
+    /// The token that stops the work.
+    pub fn cancel_token(&self) -> &'a CancelToken {
+        self.cancel
+    }
+
     /// To be called between pieces of work of at most a few milliseconds.
     ///
     /// # Errors

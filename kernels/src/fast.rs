@@ -56,12 +56,22 @@ impl<A: Arch> Backend for Fast<A> {
         msm::fixed_base::<G2, A, A::Fq2>(self.0, base, scalars, control)
     }
 
-    fn double_g1(&self, points: &[u8], times: u32, control: &Control<'_>) -> Result<Vec<u8>, KernelError> {
-        msm::double::<G1, A, A::Fq>(self.0, points, times, control)
+    fn scale_g1(
+        &self,
+        points: &[u8],
+        scalar: &Scalar,
+        control: &Control<'_>,
+    ) -> Result<Vec<u8>, KernelError> {
+        msm::scale::<G1, A, A::Fq>(self.0, points, scalar, control)
     }
 
-    fn double_g2(&self, points: &[u8], times: u32, control: &Control<'_>) -> Result<Vec<u8>, KernelError> {
-        msm::double::<G2, A, A::Fq2>(self.0, points, times, control)
+    fn scale_g2(
+        &self,
+        points: &[u8],
+        scalar: &Scalar,
+        control: &Control<'_>,
+    ) -> Result<Vec<u8>, KernelError> {
+        msm::scale::<G2, A, A::Fq2>(self.0, points, scalar, control)
     }
 
     fn sums_g1(&self, lists: Lists<'_, G1>, control: &Control<'_>) -> Result<Vec<u8>, KernelError> {

@@ -4,7 +4,7 @@ use crate::backend::{Backend, KernelError, Rows, Scalar, Sums, Transform};
 use crate::bases::{Bases, Curve, G1, G2, Lists};
 use crate::control::Control;
 use ark_bn254::{Fr, G1Affine, G2Affine};
-use ark_ec::{AdditiveGroup, AffineRepr, CurveGroup, VariableBaseMSM};
+use ark_ec::{AffineRepr, CurveGroup, VariableBaseMSM};
 use ark_ff::{FftField, PrimeField};
 use ark_poly::{EvaluationDomain, Radix2EvaluationDomain};
 
@@ -60,18 +60,18 @@ fn multiples<C: Curve>(
     Ok(bytes)
 }
 
-fn doubled<C: Curve>(points: &[u8], times: u32, control: &Control<'_>) -> Result<Vec<u8>, KernelError> {
+/// See [`Backend::scale_g1`]; also what the other backends do where their own way does not lead on.
+pub(crate) fn scaled<C: Curve>(
+    points: &[u8],
+    scalar: &Scalar,
+    control: &Control<'_>,
+) -> Result<Vec<u8>, KernelError> {
     let mut bytes = points.to_vec();
     for bytes in bytes.chunks_mut(PIECE * C::POINT_BYTES) {
         control.check()?;
-        let points = bytes.chunks_exact(C::POINT_BYTES).map(|point| {
-            let mut point = C::read(point).into_group();
-            for _ in 0..times {
-                point.double_in_place();
-            }
-            point
-        });
-        let points = C::Projective::normalize_batch(&points.collect::<Vec<_>>());
+        let points = bytes.chunks_exact(C::POINT_BYTES).map(C::read);
+        let points: Vec<_> = points.map(|point| point.mul_bigint(scalar)).collect();
+        let points = C::Projective::normalize_batch(&points);
         for (point, bytes) in points.iter().zip(bytes.chunks_exact_mut(C::POINT_BYTES)) {
             C::write(point, bytes);
         }
@@ -179,12 +179,22 @@ impl Backend for Reference {
         multiples::<G2>(base, scalars, control)
     }
 
-    fn double_g1(&self, points: &[u8], times: u32, control: &Control<'_>) -> Result<Vec<u8>, KernelError> {
-        doubled::<G1>(points, times, control)
+    fn scale_g1(
+        &self,
+        points: &[u8],
+        scalar: &Scalar,
+        control: &Control<'_>,
+    ) -> Result<Vec<u8>, KernelError> {
+        scaled::<G1>(points, scalar, control)
     }
 
-    fn double_g2(&self, points: &[u8], times: u32, control: &Control<'_>) -> Result<Vec<u8>, KernelError> {
-        doubled::<G2>(points, times, control)
+    fn scale_g2(
+        &self,
+        points: &[u8],
+        scalar: &Scalar,
+        control: &Control<'_>,
+    ) -> Result<Vec<u8>, KernelError> {
+        scaled::<G2>(points, scalar, control)
     }
 
     fn sums_g1(&self, lists: Lists<'_, G1>, control: &Control<'_>) -> Result<Vec<u8>, KernelError> {

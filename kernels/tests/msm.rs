@@ -4,37 +4,18 @@
 #![allow(clippy::unwrap_used, reason = "a test that panics says where it failed")]
 
 mod common;
+#[path = "common/points.rs"]
+mod points;
 
 use ark_bn254::{Fr, G1Affine, G2Affine};
-use ark_ec::{AffineRepr, CurveGroup, PrimeGroup};
+use ark_ec::{AffineRepr, CurveGroup};
 use ark_ff::{BigInteger, PrimeField, UniformRand};
 use ark_std::rand::rngs::StdRng;
 use ark_std::rand::{Rng, SeedableRng};
 use common::{fast, reference, rounds};
+use points::{bytes, points, scalars};
 use popw_kernels::backend::available;
-use popw_kernels::{Bases, CancelToken, Control, Curve, G1, G2, KernelError, Lists, ListsError, Scalar};
-
-fn bytes<C: Curve>(points: &[C::Affine]) -> Vec<u8> {
-    let mut bytes = vec![0; points.len() * C::POINT_BYTES];
-    for (point, bytes) in points.iter().zip(bytes.chunks_exact_mut(C::POINT_BYTES)) {
-        C::write(point, bytes);
-    }
-    bytes
-}
-
-fn points<C: Curve>(rng: &mut StdRng, count: usize) -> Vec<C::Affine> {
-    let sums: Vec<C::Projective> = (0..count)
-        .scan(C::Projective::rand(rng), |sum, _| {
-            *sum += C::Projective::generator();
-            Some(*sum)
-        })
-        .collect();
-    C::Projective::normalize_batch(&sums)
-}
-
-fn scalars(rng: &mut StdRng, count: usize) -> Vec<Scalar> {
-    (0..count).map(|_| Fr::rand(rng).into_bigint()).collect()
-}
+use popw_kernels::{Bases, CancelToken, Control, G1, G2, KernelError, Lists, ListsError, Scalar};
 
 /// The same bases in both groups would need the same generator multiples; two lists, one set of scalars.
 fn agree(what: &str, g1: &[G1Affine], g2: &[G2Affine], scalars: &[Scalar]) {
@@ -315,38 +296,6 @@ fn fixed_base_multiples() {
     }
 }
 
-#[test]
-fn doublings() {
-    let mut rng = StdRng::seed_from_u64(8);
-    let token = CancelToken::new();
-    let control = Control::silent(&token);
-    for (count, times) in [(0, 3), (1, 0), (1, 1), (9, 5), (5000, 2), (20, 127)] {
-        let (mut g1, mut g2) = (
-            points::<G1>(&mut rng, count),
-            points::<G2>(&mut rng, count.min(30)),
-        );
-        if count > 5 {
-            g1[3] = G1Affine::identity();
-            g2[0] = G2Affine::identity();
-        }
-        let (g1, g2) = (bytes::<G1>(&g1), bytes::<G2>(&g2));
-        let expected = reference().double_g1(&g1, times, &control).unwrap();
-        let expected2 = reference().double_g2(&g2, times, &control).unwrap();
-        for backend in fast() {
-            assert!(
-                backend.double_g1(&g1, times, &control).unwrap() == expected,
-                "{} {count} {times}",
-                backend.name()
-            );
-            assert!(
-                backend.double_g2(&g2, times, &control).unwrap() == expected2,
-                "{} {count} {times}",
-                backend.name()
-            );
-        }
-    }
-}
-
 /// Random lists of few points of both signs, so that items collide, with lists of none, of one and of many.
 fn random_lists(rng: &mut StdRng, points: u32, lists: usize) -> (Vec<u32>, Vec<u32>) {
     let (mut items, mut starts) = (Vec::new(), vec![0]);
@@ -443,6 +392,10 @@ fn a_cancelled_call_says_so() {
         );
         assert_eq!(
             backend.fixed_base_g1(G1Affine::generator(), &scalars, &control),
+            Err(KernelError::Cancelled)
+        );
+        assert_eq!(
+            backend.scale_g1(&base, &scalars[0], &control),
             Err(KernelError::Cancelled)
         );
     }

@@ -354,6 +354,9 @@ pub enum ContributionFault {
         /// The parameter's number.
         got: u8,
     },
+    /// The state of the hash of a response, in a phase 1, is none.
+    #[error("the state of its response's hash is not one of a hash under way")]
+    HashState,
     /// The key's delta is not what the last contribution made of it.
     #[error("it left another delta than the key's header has")]
     Delta,

@@ -8,6 +8,8 @@
 //! | module | what it is for |
 //! |---|---|
 //! | [`zkey`] | proving keys: mapped, never parsed as a whole; written; checked |
+//! | [`ceremony`] | phase 2: initial keys, contributions, beacons, transcripts, manifests |
+//! | [`ptau`] | phase 1: powers of tau |
 //! | [`r1cs`] | constraint systems |
 //! | [`wtns`] | assignments |
 //! | [`sym`] | the names of wires |
@@ -18,14 +20,16 @@
 //!
 //! `container` is the binary frame that all iden3 formats share. snarkjs's JSON files are in `popw-verifier`.
 //!
-//! Depends on: arkworks' BN254, `popw-kernels` for the bytes of a point, rayon for the checks.
+//! Depends on: arkworks' BN254, `popw-kernels` for the bytes of a point and the work of a ceremony, rayon.
 
 #![deny(unsafe_code)]
 
+pub mod ceremony;
 mod container;
 pub mod error;
 pub mod file;
 pub mod hash;
+pub mod ptau;
 pub mod r1cs;
 pub mod sym;
 pub mod verify;

@@ -25,10 +25,11 @@ use ark_ec::{AffineRepr, CurveGroup};
 use ark_ff::{AdditiveGroup, FftField, Field, UniformRand, batch_inversion};
 use ark_std::rand::{CryptoRng, RngCore};
 use popw_kernels::{Backend, CancelToken, Control, Curve, G1, KernelError, Scalar};
-use popw_keys::error::{FileError, MatrixName, ReadError, WriteError};
+use popw_keys::ceremony::manifest::circuit_id;
+use popw_keys::error::{FileError, ReadError, WriteError};
 use popw_keys::hash::{Hash, hash_path, write_hash};
 use popw_keys::r1cs::{CONSTRAINTS_MAX, Matrix, R1csFile};
-use popw_keys::zkey::{Coefficient, Contributions, Header, Layout, Zkey, ZkeyParts, save_zkey, write_zkey};
+use popw_keys::zkey::{Contributions, Header, Layout, NewKey, Zkey, domain_size};
 use rayon::prelude::*;
 use std::fs;
 use std::io::{self, ErrorKind};
@@ -84,17 +85,7 @@ impl From<KernelError> for DevKeyError {
 }
 
 /// A key of grade dev, in memory.
-pub struct DevKey {
-    r1cs: R1csFile,
-    header: Header,
-    contributions: Contributions,
-    ic: Vec<G1Affine>,
-    a: Vec<u8>,
-    b1: Vec<u8>,
-    b2: Vec<u8>,
-    c: Vec<u8>,
-    h: Vec<u8>,
-}
+pub struct DevKey(NewKey);
 
 /// The secrets of a setup. Whoever knows them forges.
 struct Trapdoor {
@@ -134,17 +125,6 @@ impl Trapdoor {
     }
 }
 
-/// Rows of the domain of a circuit: snarkjs's 2^(floor(log2(n - 1)) + 1) for n rows.
-fn domain_size(r1cs: &R1csFile) -> Result<u32, DevKeyError> {
-    let header = r1cs.header();
-    let rows = u64::from(header.constraints) + header.public() + 1;
-    let domain = rows.max(2).next_power_of_two();
-    match u32::try_from(domain) {
-        Ok(domain) if domain <= CONSTRAINTS_MAX => Ok(domain),
-        _ => Err(DevKeyError::TooLarge { rows }),
-    }
-}
-
 impl DevKey {
     /// Makes a key for a circuit, given as its `.r1cs` file, from the randomness of `rng`, with the compute and the threads
     /// of `options`.
@@ -159,7 +139,7 @@ impl DevKey {
     ) -> Result<Self, DevKeyError> {
         watch.phase(Phase::Setup);
         let r1cs = R1csFile::read(r1cs_file)?;
-        let domain = domain_size(&r1cs)?;
+        let domain = domain_size(&r1cs).map_err(|rows| DevKeyError::TooLarge { rows })?;
         let trapdoor = Trapdoor::draw(rng, domain as usize);
         let backend = options.backend().map_err(ProverError::from)?;
         let pool = thread_pool(options.threads).map_err(ProverError::from)?;
@@ -262,7 +242,7 @@ impl DevKey {
             };
             let mut circuit_hash = [0; 64];
             circuit_hash[..32].copy_from_slice(&id.0);
-            Ok(Self {
+            Ok(Self(NewKey {
                 r1cs,
                 header,
                 contributions: Contributions::none(circuit_hash),
@@ -272,41 +252,9 @@ impl DevKey {
                 b2,
                 c,
                 h,
-            })
+                layout: Layout::default(),
+            }))
         })
-    }
-
-    fn parts(&self) -> ZkeyParts<'_> {
-        ZkeyParts {
-            header: &self.header,
-            ic: &self.ic,
-            a: &self.a,
-            b1: &self.b1,
-            b2: &self.b2,
-            c: &self.c,
-            h: &self.h,
-            contributions: &self.contributions,
-            layout: Layout::default(),
-        }
-    }
-
-    /// A and B row by row, then the rows that bind the public inputs.
-    fn coefficients(&self) -> impl ExactSizeIterator<Item = Coefficient> + Clone {
-        let constraints = self.r1cs.header().constraints;
-        let rows = (0..constraints).zip(self.r1cs.constraints());
-        let listed = rows.flat_map(|(row, [a, b, _])| {
-            let of =
-                move |matrix| move |(wire, value): &(u32, Fr)| Coefficient::new(matrix, row, *wire, *value);
-            a.iter()
-                .map(of(MatrixName::A))
-                .chain(b.iter().map(of(MatrixName::B)))
-        });
-        let extra = (0..=self.header.public).map(move |wire| Coefficient::input_row(constraints, wire));
-        let [a, b, _] = self.r1cs.matrices();
-        Counted {
-            left: a.terms().len() + b.terms().len() + self.ic.len(),
-            items: listed.chain(extra),
-        }
     }
 
     /// Writes the key to a file, whole or not at all, and its hash to `PATH.sha256`.
@@ -314,7 +262,7 @@ impl DevKey {
     /// # Errors
     /// If a file cannot be written.
     pub fn save(&self, path: &Path) -> Result<Hash, DevKeyError> {
-        Ok(save_zkey(path, &self.parts(), self.coefficients())?)
+        Ok(self.0.save(path)?)
     }
 
     /// The bytes of the key's file.
@@ -322,9 +270,7 @@ impl DevKey {
     /// # Errors
     /// If the key exceeds the format's limits.
     pub fn to_bytes(&self) -> Result<Vec<u8>, DevKeyError> {
-        let mut bytes = Vec::new();
-        write_zkey(&mut bytes, &self.parts(), self.coefficients())?;
-        Ok(bytes)
+        Ok(self.0.to_bytes()?)
     }
 
     /// The key of a circuit from the user's cache, made first if it is not there: its path, and `true` if it was made now.
@@ -344,7 +290,7 @@ impl DevKey {
         let id = CircuitId::of(r1cs_file);
         let path = folder.join(format!("{id}.zkey"));
         watch.phase(Phase::Key);
-        if is_whole(&path) {
+        if is_whole(&path, id) {
             return Ok((path, false));
         }
         let cache = |path: &Path| {
@@ -361,7 +307,7 @@ impl DevKey {
         let keep = || -> Result<bool, DevKeyError> {
             match fs::hard_link(&own, &path) {
                 Ok(()) => {}
-                Err(error) if error.kind() == ErrorKind::AlreadyExists && is_whole(&path) => {
+                Err(error) if error.kind() == ErrorKind::AlreadyExists && is_whole(&path, id) => {
                     return Ok(false);
                 }
                 Err(error) if error.kind() == ErrorKind::AlreadyExists => {
@@ -381,9 +327,10 @@ impl DevKey {
     }
 }
 
-/// Is there a key that has the hash beside it?
-fn is_whole(path: &Path) -> bool {
-    Zkey::open(path).is_ok_and(|key| key.check_hash(path).unwrap_or(false))
+/// Is there a key of this circuit that has the hash beside it?
+fn is_whole(path: &Path, id: CircuitId) -> bool {
+    Zkey::open(path)
+        .is_ok_and(|key| circuit_id(&key, None) == Some(id.0) && key.check_hash(path).unwrap_or(false))
 }
 
 /// scale * L_i(tau) for all i, L_i the Lagrange polynomials of the points `first` w^i that, with `first` = 1, are the whole
@@ -446,28 +393,6 @@ fn sums(
     }
     Ok(sums)
 }
-
-/// An iterator whose length is known otherwise.
-#[derive(Clone)]
-struct Counted<I> {
-    items: I,
-    left: usize,
-}
-
-impl<I: Iterator> Iterator for Counted<I> {
-    type Item = I::Item;
-
-    fn next(&mut self) -> Option<I::Item> {
-        self.left = self.left.saturating_sub(1);
-        self.items.next()
-    }
-
-    fn size_hint(&self) -> (usize, Option<usize>) {
-        (self.left, Some(self.left))
-    }
-}
-
-impl<I: Iterator> ExactSizeIterator for Counted<I> {}
 
 /// Turns scalars into points.
 struct Maker<'a> {

@@ -42,6 +42,14 @@ impl Options {
         }
     }
 
+    /// The threads that the options name, as a pool of their own.
+    ///
+    /// # Errors
+    /// If the system gives no threads.
+    pub fn pool(&self) -> Result<ThreadPool, ThreadPoolBuildError> {
+        thread_pool(self.threads)
+    }
+
     /// The compute that the options name, or the machine's best.
     ///
     /// # Errors

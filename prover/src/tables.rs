@@ -15,7 +15,7 @@ use crate::options::{Options, thread_pool};
 use crate::progress::{Phase, Watch};
 use crate::prover::ProverError;
 use popw_kernels::bases::SCALAR_BITS;
-use popw_kernels::{Bases, BasesError, Control, Curve, G1, G2, KernelError};
+use popw_kernels::{Bases, BasesError, Control, Curve, G1, G2, KernelError, Scalar};
 use popw_keys::Zkey;
 use popw_keys::error::{FileError, WriteError};
 use popw_keys::file::{Bytes, map};
@@ -227,19 +227,20 @@ impl Tables {
         };
         let pool = thread_pool(options.threads)?;
         let backend = options.backend()?;
+        let step = Scalar::from(1u64) << span;
         let mut stopped = None;
         let body = |file: &mut File| {
             let mut write = || {
                 file.write_all(&head(header, key_hash, span))?;
                 // Kept beside, so that a cancelled write is told from a full disk.
                 watch.during(Phase::Tables, |control| {
-                    let double_g1 = |points: &[u8]| backend.double_g1(points, span, &control.within());
-                    let double_g2 = |points: &[u8]| backend.double_g2(points, span, &control.within());
-                    plan.write(file, Part::A, key.a(), double_g1, control)?;
-                    plan.write(file, Part::B1, key.b1(), double_g1, control)?;
-                    plan.write(file, Part::B2, key.b2(), double_g2, control)?;
-                    plan.write(file, Part::C, key.c(), double_g1, control)?;
-                    plan.write(file, Part::H, key.h(), double_g1, control)
+                    let next_g1 = |points: &[u8]| backend.scale_g1(points, &step, &control.within());
+                    let next_g2 = |points: &[u8]| backend.scale_g2(points, &step, &control.within());
+                    plan.write(file, Part::A, key.a(), next_g1, control)?;
+                    plan.write(file, Part::B1, key.b1(), next_g1, control)?;
+                    plan.write(file, Part::B2, key.b2(), next_g2, control)?;
+                    plan.write(file, Part::C, key.c(), next_g1, control)?;
+                    plan.write(file, Part::H, key.h(), next_g1, control)
                 })
             };
             write().map_err(|error: Stopped| {
@@ -305,13 +306,13 @@ struct Plan<'a> {
 }
 
 impl Plan<'_> {
-    /// Writes the blocks of one section, a batch of points at a time; `double` gives points times 2^span.
+    /// Writes the blocks of one section, a batch of points at a time; `next` gives points times 2^span.
     fn write(
         &self,
         file: &mut File,
         part: Part,
         points: &[u8],
-        double: impl Fn(&[u8]) -> Result<Vec<u8>, KernelError>,
+        next: impl Fn(&[u8]) -> Result<Vec<u8>, KernelError>,
         control: &Control<'_>,
     ) -> Result<(), Stopped> {
         let (offset, block) = (part.offset(self.header, self.blocks), part.block(self.header));
@@ -321,7 +322,7 @@ impl Plan<'_> {
             let mut multiples = batch.to_vec();
             for index in 0..u64::from(self.blocks) {
                 if index > 0 {
-                    multiples = double(&multiples)?;
+                    multiples = next(&multiples)?;
                 }
                 file.seek(SeekFrom::Start(at + index * block))?;
                 file.write_all(&multiples)?;

@@ -1,10 +1,11 @@
 //! `popw export solidity|snarkjs|calldata`: what other verifiers need.
 
+use crate::commands::keys::ceremony::manifest_failure;
 use crate::failure::{Failure, in_file};
 use crate::files::{read_text, write};
 use crate::screen::show;
 use popw_keys::Zkey;
-use popw_prover::dev_key::is_dev;
+use popw_keys::ceremony::manifest::{self, Manifest};
 use popw_verifier::solidity::{self, Grade};
 use popw_verifier::{Bn254, VerifyingKey, snarkjs};
 use std::path::{Path, PathBuf};
@@ -22,10 +23,12 @@ pub enum Command {
         /// Where to write it; standard output if absent
         #[arg(long)]
         out: Option<PathBuf>,
-        /// The key comes from a ceremony (its manifest says so); keys are taken for dev keys otherwise. Refused for a .zkey
-        /// without a contribution
-        #[arg(long)]
-        ceremony: bool,
+        /// The key's manifest, which gives it the grade ceremony; KEY.toml if absent and there
+        #[arg(long, value_name = "FILE")]
+        manifest: Option<PathBuf>,
+        /// Export a key without a manifest too, as a dev key's contract: whoever made it can forge
+        #[arg(long, conflicts_with = "manifest")]
+        dev: bool,
     },
     /// The verifying key as verification_key.json
     Snarkjs {
@@ -57,21 +60,16 @@ pub fn run(command: &Command) -> Result<(), Failure> {
             key,
             name,
             out,
-            ceremony,
+            manifest,
+            dev,
         } => {
-            let (verifying_key, is_dev_key) = read_key(key)?;
-            if *ceremony && is_dev_key {
-                return Err(Failure::refused(format!(
-                    "{}: nobody has contributed to this key: it is a dev key, not from a ceremony",
-                    key.display()
-                )));
-            }
-            let grade = if *ceremony { Grade::Ceremony } else { Grade::Dev };
+            let verifying_key = read_key(key)?;
+            let grade = grade(key, &verifying_key, manifest.as_deref(), *dev)?;
             let text = solidity::export(&verifying_key, name, grade).map_err(Failure::refused)?;
             put(out.as_deref(), &text)
         }
         Command::Snarkjs { key, out } => {
-            let (verifying_key, _) = read_key(key)?;
+            let verifying_key = read_key(key)?;
             put(
                 out.as_deref(),
                 &snarkjs::write_verifying_key(&verifying_key).map_err(Failure::input)?,
@@ -85,14 +83,50 @@ pub fn run(command: &Command) -> Result<(), Failure> {
     }
 }
 
-/// A verifying key from either kind of file, and whether the file shows that it is a dev key.
-fn read_key(path: &Path) -> Result<(VerifyingKey<Bn254>, bool), Failure> {
+/// A verifying key from either kind of file.
+fn read_key(path: &Path) -> Result<VerifyingKey<Bn254>, Failure> {
     if path.extension().is_some_and(|extension| extension == "json") {
-        let key = snarkjs::read_verifying_key(&read_text(path)?).map_err(in_file(path))?;
-        return Ok((key, false));
+        return snarkjs::read_verifying_key(&read_text(path)?).map_err(in_file(path));
     }
     let key = Zkey::open(path).map_err(Failure::input)?;
-    Ok((key.verifying_key().clone(), is_dev(&key)))
+    Ok(key.verifying_key().clone())
+}
+
+/// The grade that a key's manifest gives it. Without one it is a dev key, and that is only exported if the user says so.
+fn grade(
+    path: &Path,
+    key: &VerifyingKey<Bn254>,
+    manifest: Option<&Path>,
+    dev: bool,
+) -> Result<Grade, Failure> {
+    let beside = Manifest::path_beside(path);
+    let found = manifest
+        .map(Path::to_owned)
+        .or_else(|| beside.is_file().then_some(beside));
+    match found {
+        _ if dev => Ok(Grade::Dev),
+        Some(found) => {
+            let manifest = Manifest::read(&found).map_err(manifest_failure)?;
+            let refused = |error| Failure::refused(format!("{}: {error}", found.display()));
+            manifest.check_verifying_key(key).map_err(refused)?;
+            match manifest.grade {
+                manifest::Grade::Ceremony => Ok(Grade::Ceremony),
+                _ => Err(Failure::refused(format!(
+                    "{}: the manifest gives the key the grade dev; --dev exports it all the same",
+                    found.display()
+                ))),
+            }
+        }
+        None => {
+            // A degenerate key is refused with its own reason, whatever its grade.
+            popw_verifier::key::check(key).map_err(Failure::refused)?;
+            Err(Failure::refused(format!(
+                "{}: no manifest says that this key comes from a ceremony, so it counts as a dev key, under which its maker can \
+                 forge; --manifest names one, --dev exports the contract of a dev key",
+                path.display()
+            )))
+        }
+    }
 }
 
 fn hex_text(bytes: &[u8]) -> String {

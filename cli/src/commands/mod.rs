@@ -5,6 +5,7 @@ pub mod claim;
 pub mod export;
 pub mod keys;
 pub mod prove;
+pub mod ptau;
 pub mod verify;
 
 use crate::failure::Failure;

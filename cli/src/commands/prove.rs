@@ -1,11 +1,15 @@
 //! `popw prove KEY.zkey WITNESS.wtns PROOF.json PUBLIC.json`, with the arguments of rapidsnark's prover.
 
 use crate::commands::Compute;
+use crate::commands::keys::ceremony::manifest_failure;
 use crate::failure::{Failure, in_file};
 use crate::files::{read_bytes, write};
 use crate::screen::{Screen, show};
-use popw_keys::{R1csFile, open_wtns};
-use popw_prover::{Assignment, Phase, Progress, Prover, ProverError, TableFile, Watch};
+use popw_keys::ceremony::Manifest;
+use popw_keys::ceremony::manifest::circuit_id;
+use popw_keys::{R1csFile, Zkey, open_wtns};
+use popw_prover::dev_key::is_dev;
+use popw_prover::{Assignment, CircuitId, Phase, Progress, Prover, ProverError, TableFile, Watch};
 use popw_verifier::snarkjs;
 use rand::rngs::OsRng;
 use serde_json::json;
@@ -30,7 +34,8 @@ pub struct Args {
     /// Tables of `popw keys precompute`, or `none`; KEY.tables is used if it is there
     #[arg(long, value_name = "FILE")]
     tables: Option<PathBuf>,
-    /// The circuit: if the proof does not verify, the first constraint that the witness violates is named
+    /// The circuit: a key that says it is of another one is refused, and if the proof does not verify, the first constraint that
+    /// the witness violates is named
     #[arg(long, value_name = "FILE")]
     r1cs: Option<PathBuf>,
     /// Print the times as JSON
@@ -53,6 +58,14 @@ pub fn run(args: &Args) -> Result<(), Failure> {
         Some(path) => TableFile::Path(path.clone()),
     };
     let prover = Prover::open(&args.key, &options).map_err(failure)?;
+    let dev = is_dev(prover.key());
+    if dev && !args.json {
+        eprintln!(
+            "warning: {}: grade dev, whoever made this key can forge proofs",
+            args.key.display()
+        );
+    }
+    check_circuit(args, prover.key())?;
     screen.begin("reading the witness");
     let assignment =
         Assignment::new(open_wtns(&args.witness).map_err(Failure::input)?).map_err(in_file(&args.witness))?;
@@ -77,6 +90,7 @@ pub fn run(args: &Args) -> Result<(), Failure> {
             "backend": prover.backend().name(),
             "threads": prover.threads(),
             "tables": tables,
+            "dev_key": dev,
             "seconds": serde_json::Value::Object(times.iter().map(seconds).collect()),
         }))?;
     } else {
@@ -91,6 +105,28 @@ pub fn run(args: &Args) -> Result<(), Failure> {
         }
     }
     Ok(())
+}
+
+/// If the circuit is given, and the key or the manifest beside it says which circuit it is of: is it this one?
+fn check_circuit(args: &Args, key: &Zkey) -> Result<(), Failure> {
+    let Some(path) = &args.r1cs else {
+        return Ok(());
+    };
+    let manifest = Manifest::path_beside(&args.key);
+    let manifest = match manifest.is_file() {
+        true => Some(Manifest::read(&manifest).map_err(manifest_failure)?),
+        false => None,
+    };
+    let id = CircuitId::of(&read_bytes(path)?);
+    match circuit_id(key, manifest.as_ref()) {
+        Some(other) if other != id.0 => Err(Failure::refused(format!(
+            "{}: the key is of circuit {}, {} is circuit {id}",
+            args.key.display(),
+            hex::encode(other),
+            path.display()
+        ))),
+        _ => Ok(()),
+    }
 }
 
 /// Adds what the circuit says, if there is one, to why a proof did not verify.

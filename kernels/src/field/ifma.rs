@@ -401,14 +401,20 @@ impl<M: Modulus> Field for Lanes<M> {
 
     #[inline(always)]
     fn double(self) -> Loose<M> {
-        let l = self.0;
-        Loose(carry(l.map(|limb| add(limb, limb))), PhantomData)
+        let mut l = self.0;
+        for i in 0..5 {
+            l[i] = add(l[i], l[i]);
+        }
+        Loose(carry(l), PhantomData)
     }
 
     #[inline(always)]
     fn triple(self) -> Self {
-        let l = self.0;
-        Self::from_limbs(reduce_small::<M>(l.map(|limb| add(limb, add(limb, limb)))))
+        let mut l = self.0;
+        for i in 0..5 {
+            l[i] = add(l[i], add(l[i], l[i]));
+        }
+        Self::from_limbs(reduce_small::<M>(l))
     }
 
     #[inline(always)]

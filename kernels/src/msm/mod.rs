@@ -9,9 +9,9 @@
 //! Where to go next: [`lists`] is where the time goes, [`digits`] cuts and sorts.
 
 mod digits;
-mod doubling;
 mod lists;
 mod points;
+mod scaling;
 #[cfg(test)]
 mod tests;
 
@@ -24,10 +24,10 @@ use ark_bn254::Fr;
 use ark_ec::{AdditiveGroup, AffineRepr, CurveGroup};
 use ark_ff::{BigInteger, PrimeField};
 use digits::{Plan, Recoded, Sorted};
-pub(crate) use doubling::double;
 use lists::{is_infinity, sum_lists};
 use points::Points;
 use rayon::prelude::*;
+pub(crate) use scaling::scale;
 use std::collections::BTreeSet;
 
 /// Items that are sorted at a time, unless [`ROUNDS_MIN`] asks for more: small problems are done in one go.

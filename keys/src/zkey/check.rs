@@ -31,9 +31,9 @@ use rayon::prelude::*;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Bits of all random factors of a point together.
-const FACTOR_BITS: u32 = 128;
+pub(crate) const FACTOR_BITS: u32 = 128;
 /// Most bits of one: 2^13 is less than the smallest order outside the subgroup, 10,069.
-const ROUND_BITS_MAX: u32 = 13;
+pub(crate) const ROUND_BITS_MAX: u32 = 13;
 /// Points or coefficients that one task looks at.
 const CHUNK: usize = 1 << 12;
 /// Points that one task sums: many more than there are buckets.
@@ -52,6 +52,21 @@ impl Zkey {
     /// The first thing that is wrong in the section that is wrong, and where it is.
     pub fn check(&self, watch: Watch<'_>) -> Result<(), ReadError> {
         self.check_with(&self.sha256(), watch)
+    }
+
+    /// Looks at the points that a contribution multiplies with its secret: those of C and H are canonical and on their curve.
+    /// (delta is looked at when a key is opened.)
+    ///
+    /// # Errors
+    /// The first point that is none.
+    pub(crate) fn check_delta_points(&self) -> Result<(), ReadError> {
+        let meter = Meter {
+            watch: &|_, _| {},
+            done: AtomicU64::new(0),
+            total: 0,
+        };
+        self.check_points::<G1>(Part::C, &meter)?;
+        self.check_points::<G1>(Part::H, &meter)
     }
 
     /// The same, if the hash is known already.
@@ -107,16 +122,7 @@ impl Zkey {
     }
 
     fn check_points<C: Group>(&self, part: Part, meter: &Meter<'_>) -> Result<(), ReadError> {
-        let broken = self
-            .section(part)
-            .par_chunks(CHUNK * C::POINT_BYTES)
-            .enumerate()
-            .find_map_first(|(chunk, bytes)| {
-                meter.add(bytes.len());
-                let mut points = bytes.chunks_exact(C::POINT_BYTES).enumerate();
-                points.find_map(|(index, bytes)| Some((chunk * CHUNK + index, read::<C>(bytes).err()?)))
-            });
-        match broken {
+        match first_fault::<C>(self.section(part), &|bytes| meter.add(bytes)) {
             Some((index, fault)) => Err(self.point_error::<C>(part, index, fault)),
             None => Ok(()),
         }
@@ -252,6 +258,21 @@ impl Zkey {
         // A sum outside the subgroup has a summand outside.
         self.point_error::<G2>(Part::B2, index.unwrap_or_default(), PointFault::NotInSubgroup)
     }
+}
+
+/// The first point that is not canonical or not on its curve. `seen` is told how many bytes were looked at.
+pub(crate) fn first_fault<C: Group>(
+    points: &[u8],
+    seen: &(dyn Fn(usize) + Sync),
+) -> Option<(usize, PointFault)> {
+    points
+        .par_chunks(CHUNK * C::POINT_BYTES)
+        .enumerate()
+        .find_map_first(|(chunk, bytes)| {
+            seen(bytes.len());
+            let mut points = bytes.chunks_exact(C::POINT_BYTES).enumerate();
+            points.find_map(|(index, bytes)| Some((chunk * CHUNK + index, read::<C>(bytes).err()?)))
+        })
 }
 
 /// Whether two points are the same multiple of their groups' generators.

@@ -60,6 +60,53 @@ impl Contributions {
         }
     }
 
+    /// These and one more: `key` is its points and its transcript hash, the name may be empty, `beacon` is the public value and the
+    /// logarithm of its iterations. Names and values longer than 255 bytes are for the caller to refuse; they are cut.
+    #[must_use]
+    pub(crate) fn extended(
+        &self,
+        key: &[u8; FIXED_BYTES - 8],
+        kind: ContributionKind,
+        name: &str,
+        beacon: Option<(&[u8], u8)>,
+    ) -> Self {
+        let text = |kind: u8, text: &[u8]| {
+            let length = u8::try_from(text.len()).unwrap_or(u8::MAX);
+            [&[kind, length], &text[..usize::from(length)]].concat()
+        };
+        let mut parameters = Vec::new();
+        if !name.is_empty() {
+            parameters.extend(text(1, name.as_bytes()));
+        }
+        if let Some((value, iterations_log2)) = beacon {
+            parameters.extend([2, iterations_log2]);
+            parameters.extend(text(3, value));
+        }
+        let mut bytes = self.bytes.clone();
+        let count = narrow(self.list.len() + 1);
+        if let Some(place) = bytes.get_mut(HASH_BYTES..HASH_BYTES + 4) {
+            place.copy_from_slice(&count.to_le_bytes());
+        }
+        let start = bytes.len();
+        bytes.extend(key);
+        let kind_number: u32 = match kind {
+            ContributionKind::Contributor => 0,
+            ContributionKind::Beacon => 1,
+        };
+        bytes.extend(kind_number.to_le_bytes());
+        bytes.extend(narrow(parameters.len()).to_le_bytes());
+        bytes.extend(parameters);
+        let mut list = self.list.clone();
+        list.push(Contribution {
+            kind,
+            name: (!name.is_empty()).then(|| name.to_owned()),
+            iterations_log2: beacon.map(|(_, iterations)| iterations),
+            beacon: beacon.map(|(value, _)| value.to_vec()),
+            range: start..bytes.len(),
+        });
+        Self { bytes, list }
+    }
+
     /// What snarkjs calls `csHash`.
     pub fn circuit_hash(&self) -> &[u8] {
         self.bytes.get(..HASH_BYTES).unwrap_or_default()
@@ -85,7 +132,7 @@ impl Contributions {
         contribution.range.start as u64
     }
 
-    pub(super) fn read(mut section: Section<'_>) -> Result<Self, ReadError> {
+    pub(crate) fn read(mut section: Section<'_>) -> Result<Self, ReadError> {
         let bytes = section.clone().take(section.left())?.to_vec();
         let begin = section.offset();
         section.array::<HASH_BYTES>()?;
@@ -95,34 +142,46 @@ impl Contributions {
             let offset = section.offset();
             let start = position(&section, begin);
             section.array::<{ FIXED_BYTES - 8 }>()?;
-            let kind = match section.u32()? {
-                0 => Ok(ContributionKind::Contributor),
-                1 => Ok(ContributionKind::Beacon),
-                got => Err(ContributionFault::Kind { got }),
-            };
+            let kind = section.u32()?;
             let length = section.u32()?;
             let parameters = section.take(u64::from(length))?;
-            let mut contribution = Contribution {
-                kind: ContributionKind::Contributor,
-                name: None,
-                iterations_log2: None,
-                beacon: None,
+            let read = || Ok((ContributionKind::read(kind)?, Parameters::read(parameters)?));
+            let (kind, parameters) =
+                read().map_err(|fault| section.error(offset, Problem::Contribution { index, fault }))?;
+            list.push(Contribution {
+                kind,
+                name: parameters.name,
+                iterations_log2: parameters.iterations_log2,
+                beacon: parameters.beacon,
                 range: start..position(&section, begin),
-            };
-            let read = kind.and_then(|kind| {
-                contribution.kind = kind;
-                contribution.read_parameters(parameters)
             });
-            read.map_err(|fault| section.error(offset, Problem::Contribution { index, fault }))?;
-            list.push(contribution);
         }
         section.finish()?;
         Ok(Self { bytes, list })
     }
 }
 
-impl Contribution {
-    fn read_parameters(&mut self, mut rest: &[u8]) -> Result<(), ContributionFault> {
+impl ContributionKind {
+    pub(crate) fn read(kind: u32) -> Result<Self, ContributionFault> {
+        match kind {
+            0 => Ok(Self::Contributor),
+            1 => Ok(Self::Beacon),
+            got => Err(ContributionFault::Kind { got }),
+        }
+    }
+}
+
+/// What a contribution says about itself, in a key as in a phase 1.
+#[derive(Debug, Default)]
+pub(crate) struct Parameters {
+    pub(crate) name: Option<String>,
+    pub(crate) iterations_log2: Option<u8>,
+    pub(crate) beacon: Option<Vec<u8>>,
+}
+
+impl Parameters {
+    pub(crate) fn read(mut rest: &[u8]) -> Result<Self, ContributionFault> {
+        let mut parameters = Self::default();
         let mut last = 0;
         while let Some((&kind, tail)) = rest.split_first() {
             let fault = ContributionFault::Parameter { got: kind };
@@ -135,12 +194,12 @@ impl Contribution {
             };
             let known = match kind {
                 // snarkjs cuts names by characters; whoever cut by bytes may have left half a character.
-                1 => text().map(|name| self.name = Some(String::from_utf8_lossy(name).into_owned())),
+                1 => text().map(|name| parameters.name = Some(String::from_utf8_lossy(name).into_owned())),
                 2 => {
-                    self.iterations_log2 = Some(value);
+                    parameters.iterations_log2 = Some(value);
                     Some(())
                 }
-                3 => text().map(|beacon| self.beacon = Some(beacon.to_vec())),
+                3 => text().map(|beacon| parameters.beacon = Some(beacon.to_vec())),
                 _ => None,
             };
             if known.is_none() || kind <= last {
@@ -149,11 +208,16 @@ impl Contribution {
             last = kind;
             rest = rest_after;
         }
-        Ok(())
+        Ok(parameters)
     }
 }
 
 /// Bytes of a section that are behind its walker. A section is in memory, so that they fit a `usize`.
 fn position(section: &Section<'_>, begin: u64) -> usize {
     usize::try_from(section.offset() - begin).unwrap_or(usize::MAX)
+}
+
+/// A number that fits its field: contributions and their parameters lie in memory, and the format counts them in 32 bits.
+fn narrow(count: usize) -> u32 {
+    u32::try_from(count).unwrap_or(u32::MAX)
 }

@@ -30,24 +30,30 @@
 //! | `contributions` | section 10 |
 //! | `points` | the bytes of a point |
 //! | `write` | a key from its parts |
+//! | `parts` | a key that was just made, with its circuit |
 //! | `check` | every point and every coefficient |
 //! | `sums` | sums of points times small factors, for `check` |
 //!
 //! Depends on: `container` for the frame, [`mod@crate::file`] for mapping, `popw-kernels` for the bytes of
 //! points. Where to go next: [`crate::verify`], a key file with its hash.
 
-mod check;
+pub(crate) mod check;
 mod coefficients;
 mod contributions;
-mod points;
+mod parts;
+pub(crate) mod points;
 mod read;
 mod sums;
 mod write;
 
 pub use check::Watch;
 pub use coefficients::{COEFFICIENT_BYTES, Coefficient, Coefficients};
+pub(crate) use contributions::Parameters;
 pub use contributions::{Contribution, ContributionKind, Contributions};
+pub use parts::{NewKey, domain_size};
+pub(crate) use read::point;
 pub use write::{ZkeyParts, save_zkey, write_zkey};
+pub(crate) use write::{save_changed, write_changed};
 
 use crate::error::{FileError, ReadError};
 use crate::file::{Bytes, map};
@@ -171,6 +177,36 @@ impl Default for Layout {
     }
 }
 
+impl Layout {
+    /// Of a key straight from its setup.
+    pub const NEW: Self = Self([
+        Part::Protocol,
+        Part::Header,
+        Part::Coefficients,
+        Part::Ic,
+        Part::H,
+        Part::C,
+        Part::A,
+        Part::B1,
+        Part::B2,
+        Part::Contributions,
+    ]);
+
+    /// Of a key that snarkjs made of a response ([`crate::ceremony::bellman`]).
+    pub const IMPORTED: Self = Self([
+        Part::Protocol,
+        Part::Header,
+        Part::Ic,
+        Part::Coefficients,
+        Part::H,
+        Part::C,
+        Part::A,
+        Part::B1,
+        Part::B2,
+        Part::Contributions,
+    ]);
+}
+
 /// A proving key, in the bytes of its file.
 #[derive(Debug)]
 pub struct Zkey {
@@ -286,7 +322,7 @@ impl Zkey {
         }
     }
 
-    fn section(&self, part: Part) -> &[u8] {
+    pub(crate) fn section(&self, part: Part) -> &[u8] {
         // Every range was cut out of these bytes; a file that was cut short since then ends the process.
         self.bytes
             .get(self.parsed.range(part).clone())

@@ -13,7 +13,7 @@ use ark_ff::PrimeField;
 use popw_kernels::{Curve, G1, G2};
 
 /// One of the two groups, with its curve's equation.
-pub(super) trait Group: Curve<Affine = Affine<Self::Config>> {
+pub(crate) trait Group: Curve<Affine = Affine<Self::Config>> {
     /// The curve.
     type Config: SWCurveConfig<ScalarField = Fr>;
 }
@@ -27,7 +27,7 @@ impl Group for G2 {
 }
 
 /// A point that is canonical and on its curve; whether it is in the subgroup is not asked (in G1 it is).
-pub(super) fn read<C: Group>(bytes: &[u8]) -> Result<Affine<C::Config>, PointFault> {
+pub(crate) fn read<C: Group>(bytes: &[u8]) -> Result<Affine<C::Config>, PointFault> {
     let (coordinates, _) = bytes.as_chunks::<{ FR_BYTES as usize }>();
     if coordinates.iter().any(|bytes| read_limbs(bytes) >= Fq::MODULUS) {
         return Err(PointFault::NotCanonical);
@@ -40,7 +40,7 @@ pub(super) fn read<C: Group>(bytes: &[u8]) -> Result<Affine<C::Config>, PointFau
 }
 
 /// The bytes of a point.
-pub(super) fn write<C: Group>(point: &Affine<C::Config>) -> Vec<u8> {
+pub(crate) fn write<C: Group>(point: &Affine<C::Config>) -> Vec<u8> {
     let mut bytes = vec![0; C::POINT_BYTES];
     C::write(point, &mut bytes);
     bytes

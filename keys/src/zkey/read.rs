@@ -183,7 +183,7 @@ pub(super) fn check_numbers(wires: u32, public: u32, domain_size: u32) -> Result
 }
 
 /// The next point, which must be in the subgroup.
-fn point<C: Group>(
+pub(crate) fn point<C: Group>(
     section: &mut Section<'_>,
     name: impl Fn() -> String,
 ) -> Result<Affine<C::Config>, ReadError> {

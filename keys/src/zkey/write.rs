@@ -4,7 +4,7 @@
 
 use super::points::write;
 use super::read::{FORMAT, HEADER_BYTES, PROTOCOL, check_numbers};
-use super::{COEFFICIENT_BYTES, Coefficient, Contributions, Header, Layout, Part};
+use super::{COEFFICIENT_BYTES, Coefficient, Contributions, Header, Layout, Part, Zkey};
 use crate::container::{write_base_prime, write_prime, write_section};
 use crate::error::{CoefficientFault, FileError, Problem, WriteError};
 use crate::file::write_file;
@@ -12,6 +12,7 @@ use crate::hash::{Hash, write_hash};
 use ark_bn254::G1Affine;
 use popw_kernels::{G1, G2};
 use sha2::{Digest, Sha256};
+use std::fs::File;
 use std::io::{self, Write};
 use std::path::Path;
 
@@ -52,8 +53,18 @@ pub fn write_zkey(
     let refuse = |problem| FORMAT.refuse(problem);
     check_parts(parts).map_err(refuse)?;
     let count = check_coefficients(parts.header, coefficients.clone()).map_err(refuse)?;
-    let sections = Part::Contributions.id();
-    FORMAT.write(out, sections, |out| {
+    write_parts(out, parts, |out| {
+        write_coefficients(out, count, coefficients.clone())
+    })
+}
+
+/// Writes the sections in their order.
+fn write_parts<W: Write>(
+    out: W,
+    parts: &ZkeyParts<'_>,
+    coefficients: impl Fn(&mut dyn Write) -> io::Result<()>,
+) -> Result<(), WriteError> {
+    FORMAT.write(out, Part::Contributions.id(), |out| {
         parts.layout.0.iter().try_for_each(|part| {
             let raw = |out: &mut dyn Write, bytes: &[u8]| {
                 write_head(out, *part, bytes.len() as u64)?;
@@ -66,7 +77,7 @@ pub fn write_zkey(
                     let points: Vec<u8> = parts.ic.iter().flat_map(write::<G1>).collect();
                     raw(out, &points)
                 }
-                Part::Coefficients => write_coefficients(out, count, coefficients.clone()),
+                Part::Coefficients => coefficients(out),
                 Part::A => raw(out, parts.a),
                 Part::B1 => raw(out, parts.b1),
                 Part::B2 => raw(out, parts.b2),
@@ -87,12 +98,40 @@ pub fn save_zkey(
     parts: &ZkeyParts<'_>,
     coefficients: impl ExactSizeIterator<Item = Coefficient> + Clone,
 ) -> Result<Hash, FileError> {
+    save(path, |out| write_zkey(out, parts, coefficients))
+}
+
+/// Writes what a contribution makes of a key; the coefficients are those of the key before.
+///
+/// # Errors
+/// As [`write_zkey`].
+pub(crate) fn write_changed(out: impl Write, before: &Zkey, parts: &ZkeyParts<'_>) -> Result<(), WriteError> {
+    check_parts(parts).map_err(|problem| FORMAT.refuse(problem))?;
+    write_parts(out, parts, |out| {
+        let bytes = before.section(Part::Coefficients);
+        write_head(out, Part::Coefficients, bytes.len() as u64)?;
+        out.write_all(bytes)
+    })
+}
+
+/// The same to a file, and its hash beside it.
+///
+/// # Errors
+/// As [`write_zkey`], or if the operating system refuses.
+pub(crate) fn save_changed(path: &Path, before: &Zkey, parts: &ZkeyParts<'_>) -> Result<Hash, FileError> {
+    save(path, |out| write_changed(out, before, parts))
+}
+
+fn save(
+    path: &Path,
+    body: impl FnOnce(&mut Hashing<&mut File>) -> Result<(), WriteError>,
+) -> Result<Hash, FileError> {
     let hash = write_file(path, |file| {
         let mut out = Hashing {
             out: file,
             hash: Sha256::new(),
         };
-        write_zkey(&mut out, parts, coefficients)?;
+        body(&mut out)?;
         Ok(out.hash.finalize().into())
     })?;
     write_hash(path, &hash)?;
@@ -212,16 +251,16 @@ fn write_header(out: &mut impl Write, header: &Header) -> io::Result<()> {
 }
 
 fn write_coefficients(
-    out: &mut impl Write,
+    mut out: &mut dyn Write,
     count: u32,
     coefficients: impl Iterator<Item = Coefficient>,
 ) -> io::Result<()> {
     let length = 4 + u64::from(count) * COEFFICIENT_BYTES as u64;
-    write_section(out, Part::Coefficients.id(), length)?;
+    write_section(&mut out, Part::Coefficients.id(), length)?;
     out.write_all(&count.to_le_bytes())?;
     let mut written = 0_u64;
     for coefficient in coefficients {
-        coefficient.write(out)?;
+        coefficient.write(&mut out)?;
         written += 1;
     }
     if written == u64::from(count) {

@@ -14,7 +14,7 @@
 use popw_keys::ReadError;
 use std::path::{Path, PathBuf};
 
-fn here(path: &str) -> PathBuf {
+pub(crate) fn here(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
 }
 

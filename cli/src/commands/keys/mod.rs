@@ -1,15 +1,18 @@
-//! `popw keys dev|precompute|verify`: development keys, tables of multiples, and what is wrong with a key.
+//! `popw keys ..`: development keys, tables of multiples, what is wrong with a key; [`ceremony`] for keys that can hold money.
+
+mod bellman;
+pub mod ceremony;
 
 use crate::commands::Compute;
 use crate::commands::circuit::CircuitName;
 use crate::failure::Failure;
-use crate::files::read_bytes;
 use crate::screen::{Screen, show};
+use popw_keys::ceremony::extends;
 use popw_keys::hash::{Hash, read_hash, write_hash};
 use popw_keys::verify::KnownHash;
 use popw_keys::{Zkey, verify_file};
 use popw_prover::dev_key::{DevKeyError, is_dev};
-use popw_prover::{CircuitId, DevKey, Phase, Progress, ProverError, Tables, Watch, export};
+use popw_prover::{CircuitId, DevKey, Phase, Progress, ProverError, Tables, Watch};
 use popw_verifier::Verifier;
 use rand::SeedableRng;
 use rand::rngs::{OsRng, StdRng};
@@ -49,16 +52,32 @@ pub enum Command {
         #[command(flatten)]
         compute: Compute,
     },
-    /// Check a key: its hash where one is known, its structure, every coefficient and every point
+    /// Steps of a ceremony
+    #[command(flatten)]
+    Ceremony(ceremony::Command),
+    /// Check a key: its hash where one is known, its structure, every coefficient and every point; with --r1cs and --ptau the
+    /// whole transcript of its ceremony
     Verify {
         /// The proving key
         key: PathBuf,
         /// The SHA-256 that the file must have; KEY.sha256 is compared too if it is there
         #[arg(long, value_name = "HEX", value_parser = hash)]
         sha256: Option<Hash>,
+        /// The circuit: with --ptau, the key must come from these by its contributions and nothing else
+        #[arg(long, value_name = "CIRCUIT", requires = "ptau")]
+        r1cs: Option<Circuit>,
+        /// The phase 1, prepared
+        #[arg(long, value_name = "FILE", requires = "r1cs")]
+        ptau: Option<PathBuf>,
+        /// The key before: the new one must have its contributions and more
+        #[arg(long, value_name = "KEY")]
+        extends: Option<PathBuf>,
         /// Print the verdict as JSON
         #[arg(long)]
         json: bool,
+        /// Compute and threads
+        #[command(flatten)]
+        compute: Compute,
     },
 }
 
@@ -117,17 +136,27 @@ pub fn run(command: &Command) -> Result<(), Failure> {
             out,
             compute,
         } => precompute(key, *factor, out.as_deref(), compute),
-        Command::Verify { key, sha256, json } => verify(key, *sha256, *json),
+        Command::Ceremony(command) => ceremony::run(command),
+        Command::Verify {
+            key,
+            sha256,
+            r1cs,
+            ptau,
+            extends,
+            json,
+            compute,
+        } => {
+            let origin = r1cs.clone().zip(ptau.clone());
+            let origin = origin.map(|(r1cs, ptau)| ceremony::Origin { r1cs, ptau });
+            verify(key, *sha256, origin.as_ref(), extends.as_deref(), *json, compute)
+        }
     }
 }
 
 fn dev(circuit: &Circuit, out: &Path, seed: Option<u64>, compute: &Compute) -> Result<(), Failure> {
     let screen = Screen::new(false);
     screen.begin("building the circuit");
-    let r1cs = match circuit {
-        Circuit::Named(name) => export::r1cs_file(&name.build()).map_err(Failure::input)?,
-        Circuit::File(path) => read_bytes(path)?,
-    };
+    let r1cs = ceremony::circuit_file(circuit)?;
     let (options, watch) = (compute.options()?, Watch::new(&screen));
     let made = match seed {
         Some(seed) => DevKey::generate(&r1cs, &mut StdRng::seed_from_u64(seed), &options, &watch),
@@ -191,7 +220,14 @@ fn precompute(path: &Path, factor: u32, out: Option<&Path>, compute: &Compute) -
     Ok(())
 }
 
-fn verify(path: &Path, expected: Option<Hash>, as_json: bool) -> Result<(), Failure> {
+fn verify(
+    path: &Path,
+    expected: Option<Hash>,
+    origin: Option<&ceremony::Origin>,
+    before: Option<&Path>,
+    as_json: bool,
+    compute: &Compute,
+) -> Result<(), Failure> {
     let screen = Screen::new(as_json);
     screen.begin("checking the key");
     let checked = verify_file(path, expected, &|_, _| {});
@@ -199,14 +235,26 @@ fn verify(path: &Path, expected: Option<Hash>, as_json: bool) -> Result<(), Fail
         let key = Zkey::open(path).map_err(|error| error.to_string())?;
         // A key may be lawful and degenerate: then its proofs can be made up.
         Verifier::new(key.verifying_key().clone()).map_err(|error| format!("{}: {error}", path.display()))?;
-        Ok((report, is_dev(&key)))
+        if let Some(before) = before {
+            let before = Zkey::open(before).map_err(|error| error.to_string())?;
+            extends(&key, &before).map_err(|error| format!("{}: {error}", path.display()))?;
+        }
+        let transcribed = origin
+            .map(|origin| ceremony::verify_transcript(&key, origin, compute))
+            .transpose()
+            .map_err(|failure| format!("{}: {}", path.display(), failure.message))?;
+        Ok((report, is_dev(&key), transcribed))
     });
     screen.finish();
     match &verdict {
         Err(reason) if as_json => show(json!({ "valid": false, "reason": reason }))?,
         Err(_) => {}
-        Ok((report, is_dev)) => {
-            let grade = if *is_dev { "dev" } else { "contributed" };
+        Ok((report, is_dev, transcribed)) => {
+            let grade = match (is_dev, transcribed) {
+                (true, _) => "dev",
+                (false, None) => "contributed",
+                (false, Some(_)) => "transcribed",
+            };
             let compared = match report.known {
                 KnownHash::Nothing => "compared with nothing: there is no KEY.sha256 and no --sha256",
                 KnownHash::Beside => "as KEY.sha256 says",
@@ -247,6 +295,14 @@ fn verify(path: &Path, expected: Option<Hash>, as_json: bool) -> Result<(), Fail
                         ""
                     }
                 ))?;
+                if let Some(transcribed) = transcribed {
+                    for line in ceremony::contribution_lines(&transcribed.contributions) {
+                        show(line)?;
+                    }
+                    show(
+                        "transcript     verified: this circuit, this phase 1, these contributions and nothing else",
+                    )?;
+                }
             }
         }
     }
