@@ -362,7 +362,7 @@ fn a_killed_command_leaves_no_half_key() {
     let ptau = foreign("ptau/powersOfTau28_hez_final_11.ptau");
     let r1cs = foreign("phase2/epochKeyLite.r1cs");
     let before = foreign("phase2/epochKeyLite_0002.zkey");
-    let rounds = rounds();
+    let moments = 10 + 10 * rounds();
     let after = folder.join("after.zkey");
     let out = after.to_str().unwrap();
     let commands: [&[&str]; 3] = [
@@ -376,7 +376,7 @@ fn a_killed_command_leaves_no_half_key() {
         let begun = std::time::Instant::now();
         run(arguments, 0);
         let time = begun.elapsed();
-        for moment in 0..20 * rounds {
+        for moment in 0..moments {
             for file in std::fs::read_dir(&folder).unwrap() {
                 std::fs::remove_file(file.unwrap().path()).unwrap();
             }
@@ -388,7 +388,7 @@ fn a_killed_command_leaves_no_half_key() {
                 .spawn()
                 .unwrap();
             let share =
-                f64::from(u32::try_from(moment).unwrap()) / f64::from(u32::try_from(20 * rounds).unwrap());
+                f64::from(u32::try_from(moment).unwrap()) / f64::from(u32::try_from(moments).unwrap());
             std::thread::sleep(Duration::from_secs_f64(time.as_secs_f64() * 1.2 * share));
             child.kill().unwrap();
             child.wait().unwrap();
