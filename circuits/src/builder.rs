@@ -15,7 +15,12 @@
 use crate::lc::{Lc, merge_terms};
 use crate::r1cs::{Matrix, R1cs, RowKind, Scope, ScopeId, WireKind, WireName};
 use ark_ff::PrimeField;
+use rayon::prelude::*;
 use std::collections::{BTreeMap, HashMap};
+use zeroize::Zeroize;
+
+/// [`Builder::each`] cuts its work into so many pieces for each thread, so that uneven pieces even out.
+const PIECES_PER_THREAD: usize = 4;
 
 /// Builds an assignment and, if asked, the constraints of a circuit.
 pub struct Builder<F: PrimeField> {
@@ -111,6 +116,45 @@ impl<F: PrimeField> Builder<F> {
         let result = body(self);
         self.scope = outer;
         result
+    }
+
+    /// Runs `body` for 0, 1, .. below `count`, each in a scope of its own, and returns the results in this order.
+    ///
+    /// Values are computed in parallel by the threads of the current pool when nothing else is wanted: wires keep the
+    /// order, and so the numbers, that they have one after the other. `body` must not bind outputs or allocate public
+    /// inputs.
+    pub fn each<T: Send>(
+        &mut self,
+        name: &'static str,
+        count: usize,
+        body: impl Fn(&mut Self, usize) -> T + Sync,
+    ) -> Vec<T> {
+        if self.structure.is_some() || !self.overrides.is_empty() || count < 2 {
+            return (0..count)
+                .map(|index| self.scope(name, index, |cs| body(cs, index)))
+                .collect();
+        }
+        let pieces = count.min(PIECES_PER_THREAD * rayon::current_num_threads());
+        let piece = |number: usize| number * count / pieces..(number + 1) * count / pieces;
+        let parts: Vec<(Self, Vec<T>)> = (0..pieces)
+            .into_par_iter()
+            .map(|number| {
+                let mut part = Self::witness();
+                part.assignment.clear();
+                let results = piece(number).map(|index| body(&mut part, index)).collect();
+                (part, results)
+            })
+            .collect();
+        let wires: usize = parts.iter().map(|(part, _)| part.assignment.len()).sum();
+        self.assignment.reserve(wires);
+        let mut results = Vec::with_capacity(count);
+        for (mut part, values) in parts {
+            self.assignment.extend_from_slice(&part.assignment);
+            // An assignment is secret; its owner erases the whole, nobody else would erase the parts.
+            part.assignment.zeroize();
+            results.extend(values);
+        }
+        results
     }
 
     /// A public input. All public wires come before the first private one.

@@ -53,8 +53,8 @@ impl<F: PrimeField> Lc<F> {
 
     /// `self * by`.
     pub fn scaled(mut self, by: F) -> Self {
-        self.value *= by;
-        self.constant *= by;
+        self.value = product(self.value, by);
+        self.constant = product(self.constant, by);
         for (_, coefficient) in &mut self.terms {
             *coefficient *= by;
         }
@@ -63,8 +63,8 @@ impl<F: PrimeField> Lc<F> {
 
     /// `self += other * by`, without a temporary.
     pub fn add_scaled(&mut self, other: &Self, by: F) {
-        self.value += other.value * by;
-        self.constant += other.constant * by;
+        self.value += product(other.value, by);
+        self.constant += product(other.constant, by);
         self.is_constant &= other.is_constant;
         self.terms.extend(
             other
@@ -91,6 +91,11 @@ impl<F: PrimeField> Lc<F> {
         }
         sum
     }
+}
+
+/// `a * by`. Most combinations have no constant and most wires are bits, so that the branches save more products than they cost.
+fn product<F: PrimeField>(a: F, by: F) -> F {
+    if a.is_zero() { F::ZERO } else { a * by }
 }
 
 impl<F: PrimeField> AddAssign<&Lc<F>> for Lc<F> {

@@ -39,6 +39,28 @@ pub enum PointError {
     },
 }
 
+/// 32 bytes are not an integer below the order of the subgroup.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("expected an integer below {}, got 0x{got}", Scalar::MODULUS)]
+pub struct ScalarError {
+    /// The refused bytes, hexadecimal.
+    pub got: String,
+}
+
+/// Reads 32 big-endian bytes, canonical.
+///
+/// # Errors
+/// [`ScalarError`] for l or more.
+pub fn scalar_from_be_bytes(bytes: &[u8; 32]) -> Result<Scalar, ScalarError> {
+    let scalar = Scalar::from_be_bytes_mod_order(bytes);
+    if scalar.into_bigint().to_bytes_be() == bytes {
+        return Ok(scalar);
+    }
+    Err(ScalarError {
+        got: hex::encode(bytes),
+    })
+}
+
 /// circomlib's `Base8`: generator of the subgroup of prime order.
 pub fn base8() -> Point {
     Point::generator()

@@ -1,21 +1,23 @@
-//! The text forms of a fleet: `params.toml`, `epoch.toml`, `registry.jsonl`, `watchers.jsonl`,
-//! `attestations.jsonl`.
+//! The files of a fleet: `params.toml`, `epoch.toml`, `registry.jsonl`, `watchers.jsonl`, and `attestations.jsonl` or
+//! `attestations.bin`.
 //!
 //! Reading is strict: unknown fields, second spellings of a number, values outside their limits and lines out
-//! of order are refused, and every [`FleetError`] names file, line, field and reason. Nothing here opens a
-//! file: callers pass a [`Source`], a reader with the name that errors use.
+//! of order are refused, and every [`FleetError`] names file, line, field and reason. What the network itself
+//! writes must be whole; what watchers send is judged vote by vote ([`Attestations`]). Nothing here opens a
+//! file: callers pass a [`Source`], a reader with the name that errors use. The threads of the current rayon pool are used.
 //!
 //! Field elements are decimal strings, bytes are hexadecimal with `0x`, times are Unix seconds. What a field
 //! means stands in `docs/protocol.md`; the line types in [`lines`](self) list the fields of each file.
 //!
 //! Depends on everything else in this crate. Next: the command line, which puts the files in a folder.
 
+mod attestations;
+mod binary;
 mod error;
 mod lines;
 mod tables;
 mod text;
 
-use std::collections::BTreeMap;
 use std::io::Read;
 
 use crate::epoch::{Epoch, EpochContext};
@@ -23,6 +25,7 @@ use crate::field::Fr;
 use crate::registry::{DeviceRegistry, WatcherRegistry, registry_root};
 use crate::uptime::{AssemblyError, Network, Outcome, Parameters, Shape, Statement, Vote, Witness};
 
+pub use attestations::{Attestations, Encoding, Reason, Rejection};
 pub use error::FleetError;
 pub use lines::{write_device, write_vote, write_watcher};
 pub use tables::{EpochTable, ParametersTable};
@@ -39,10 +42,7 @@ pub struct Source<R> {
     pub reader: R,
 }
 
-/// Votes by zone and seat, with the line each stands on.
-type Votes = BTreeMap<(u64, usize), (u64, Vote)>;
-
-/// One epoch of a network, read and checked. Votes are checked when their zone is claimed.
+/// One epoch of a network, read and checked: everything but the attestations.
 #[derive(Debug, Clone)]
 pub struct Fleet {
     shape: Shape,
@@ -52,8 +52,6 @@ pub struct Fleet {
     epoch_tag: Fr,
     devices: DeviceRegistry,
     watchers: WatcherRegistry,
-    votes: Votes,
-    votes_name: String,
 }
 
 /// A zone that is ready to be proven.
@@ -70,7 +68,7 @@ pub struct Claim {
 }
 
 impl Fleet {
-    /// Reads the five files of a fleet.
+    /// Reads the four files of a fleet's network.
     ///
     /// # Errors
     /// [`FleetError`].
@@ -79,7 +77,6 @@ impl Fleet {
         epoch: Source<impl Read>,
         registry: Source<impl Read>,
         watchers: Source<impl Read>,
-        attestations: Source<impl Read>,
     ) -> Result<Self, FleetError> {
         let ParametersTable {
             shape, parameters, ..
@@ -87,8 +84,6 @@ impl Fleet {
         let (table, epoch) = tables::read_epoch(epoch, &shape, &parameters)?;
         let devices = lines::read_registry(registry, shape.device_levels, epoch.number())?;
         let watchers = lines::read_watchers(watchers, &shape, &table.previous_randomness)?;
-        let votes_name = attestations.name.clone();
-        let votes = lines::read_votes(attestations, &shape)?;
         let context = EpochContext {
             chain_id: table.chain_id,
             settlement: table.settlement,
@@ -107,8 +102,6 @@ impl Fleet {
             epoch_tag,
             devices,
             watchers,
-            votes,
-            votes_name,
         })
     }
 
@@ -166,20 +159,11 @@ impl Fleet {
         zones
     }
 
-    /// What each seat published for a zone, not verified.
-    #[must_use]
-    pub fn votes(&self, zone: u64) -> Vec<Option<&Vote>> {
-        (0..self.shape.watchers)
-            .map(|seat| self.votes.get(&(zone, seat)).map(|(_, vote)| vote))
-            .collect()
-    }
-
-    /// Verifies a zone's votes and evaluates its claim. Seats without a line are absent.
+    /// Verifies a zone's votes, one or none a seat, and evaluates its claim.
     ///
     /// # Errors
-    /// [`FleetError::Entry`] for a line of the attestations that does not verify, [`FleetError::Zone`] for a
-    /// zone outside the registry.
-    pub fn claim(&self, zone: u64) -> Result<Claim, FleetError> {
+    /// [`FleetError::Zone`] if a vote does not verify or the zone is outside the registry.
+    pub fn claim(&self, zone: u64, votes: &[Option<Vote>]) -> Result<Claim, FleetError> {
         let network = Network {
             shape: self.shape,
             parameters: self.parameters,
@@ -187,15 +171,12 @@ impl Fleet {
             devices: &self.devices,
             watchers: &self.watchers,
         };
-        let votes: Vec<Option<Vote>> = self
-            .votes(zone)
-            .into_iter()
-            .map(Option::<&Vote>::cloned)
-            .collect();
-        let witness = network
-            .witness(zone, &votes)
-            .map_err(|error| self.blame(zone, error))?;
-        let claimed = |error| self.blame(zone, AssemblyError::Claim(error));
+        let refused = |error| FleetError::Zone {
+            zone,
+            error: Box::new(error),
+        };
+        let claimed = |error| refused(AssemblyError::Claim(error));
+        let witness = network.witness(zone, votes).map_err(refused)?;
         let outcome = witness.evaluate(&self.shape).map_err(claimed)?;
         let settlement_data = outcome.settlement_data().map_err(claimed)?;
         let statement = outcome.statement(self.context.selector).map_err(claimed)?;
@@ -206,23 +187,9 @@ impl Fleet {
             settlement_data,
         })
     }
-
-    /// Finds the line that is to blame, if it is a line of the attestations.
-    fn blame(&self, zone: u64, error: AssemblyError) -> FleetError {
-        let (seat, field) = match &error {
-            AssemblyError::Digest { seat } => (*seat, "digest"),
-            AssemblyError::Signature { seat, .. } => (*seat, "signature"),
-            _ => {
-                return FleetError::Zone {
-                    zone,
-                    error: Box::new(error),
-                };
-            }
-        };
-        let line = self.votes.get(&(zone, seat)).map_or(0, |(line, _)| *line);
-        FleetError::entry(&self.votes_name, line, field, error.to_string())
-    }
 }
 
+#[cfg(test)]
+mod hostile;
 #[cfg(test)]
 mod tests;

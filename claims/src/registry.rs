@@ -12,6 +12,8 @@ mod watchers;
 
 use std::collections::BTreeMap;
 
+use rayon::prelude::*;
+
 use crate::field::{Fr, tag};
 use crate::poseidon::hash;
 use crate::tree::{Path, Tree, TreeError};
@@ -56,7 +58,7 @@ pub struct DeviceRegistry {
 }
 
 impl DeviceRegistry {
-    /// Checks the devices and builds their tree of `16^levels` leaves.
+    /// Checks the devices and builds their tree of `16^levels` leaves, with the threads of the current pool.
     ///
     /// # Errors
     /// [`RegistryError`].
@@ -65,18 +67,22 @@ impl DeviceRegistry {
         devices: impl IntoIterator<Item = (u64, Device)>,
     ) -> Result<Self, RegistryError> {
         let mut checked = BTreeMap::new();
+        let devices: Vec<(u64, Device)> = devices.into_iter().collect();
+        let leaves = devices
+            .par_iter()
+            .map(|(index, device)| match device.validate() {
+                Ok(()) => Ok((*index, device.leaf())),
+                Err(error) => Err(RegistryError::Device { index: *index, error }),
+            })
+            .collect::<Vec<_>>();
+        // The first error in order, whichever thread was first.
+        let leaves = leaves.into_iter().collect::<Result<Vec<_>, _>>()?;
         for (index, device) in devices {
-            device
-                .validate()
-                .map_err(|error| RegistryError::Device { index, error })?;
             if checked.insert(index, device).is_some() {
                 return Err(TreeError::RepeatedIndex { index }.into());
             }
         }
-        let tree = Tree::new(
-            levels,
-            checked.iter().map(|(&index, device)| (index, device.leaf())),
-        )?;
+        let tree = Tree::new(levels, leaves)?;
         Ok(Self {
             devices: checked,
             tree,

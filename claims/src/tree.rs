@@ -7,6 +7,8 @@
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
+use rayon::prelude::*;
+
 use crate::field::Fr;
 use crate::poseidon::hash;
 
@@ -237,10 +239,12 @@ fn parents(level: usize, nodes: &BTreeMap<u64, Fr>) -> BTreeMap<u64, Fr> {
             .or_insert([empty_subtree(level); ARITY]);
         family[digit(index, 0)] = node;
     }
-    families
-        .into_iter()
+    let families: Vec<(u64, [Fr; ARITY])> = families.into_iter().collect();
+    let parents: Vec<(u64, Fr)> = families
+        .into_par_iter()
         .map(|(index, children)| (index, hash(&children)))
-        .collect()
+        .collect();
+    parents.into_iter().collect()
 }
 
 #[cfg(test)]

@@ -1,59 +1,62 @@
-//! `FLEET_DIR/` on disk: the five files of `popw_claims::fleet`, and what a zone's proof leaves behind.
+//! `FLEET_DIR/` on disk: the files of `popw_claims::fleet`, and what a zone's proof leaves behind.
 
 use crate::failure::Failure;
-use crate::files::{create_folder, write};
 use popw_claims::field::to_decimal;
-use popw_claims::fleet::{Claim, Fleet, Source};
+use popw_claims::fleet::{Attestations, Claim, Encoding, Fleet, Rejection, Source};
 use popw_claims::settlement::KeccakTree;
 use serde_json::json;
 use std::fs::File;
-use std::io::BufReader;
 use std::path::Path;
 
-/// The files that [`read`] needs.
-pub const FILES: [&str; 5] = [
-    "params.toml",
-    "epoch.toml",
-    "registry.jsonl",
-    "watchers.jsonl",
-    "attestations.jsonl",
-];
+/// The files that [`read`] needs; attestations stand in one of [`Encoding::FILES`].
+pub const NETWORK_FILES: [&str; 4] = ["params.toml", "epoch.toml", "registry.jsonl", "watchers.jsonl"];
 
-/// Reads a fleet.
+/// Reads a fleet's network.
 ///
 /// # Errors
 /// `Input`, naming file, line, field and reason.
 pub fn read(folder: &Path) -> Result<Fleet, Failure> {
-    let open = |name: &str| {
-        let path = folder.join(name);
-        let file = File::open(&path)
-            .map_err(|error| Failure::input(format!("{}: cannot be read: {error}", path.display())))?;
-        Ok(Source {
-            name: path.display().to_string(),
-            reader: BufReader::new(file),
-        })
-    };
-    let [parameters, epoch, registry, watchers, attestations] = FILES;
+    let [parameters, epoch, registry, watchers] = NETWORK_FILES.map(|name| folder.join(name));
     Fleet::read(
-        open(parameters)?,
-        open(epoch)?,
-        open(registry)?,
-        open(watchers)?,
-        open(attestations)?,
+        open(&parameters)?,
+        open(&epoch)?,
+        open(&registry)?,
+        open(&watchers)?,
     )
     .map_err(Failure::input)
 }
 
-/// Writes the five files, given in the order of [`FILES`].
+/// Reads and verifies the attestations of a fleet; what does not count goes to `reject`.
 ///
 /// # Errors
-/// If a file cannot be written.
-pub fn write_files(folder: &Path, contents: &[Vec<u8>; 5]) -> Result<(), Failure> {
-    create_folder(folder)?;
-    FILES
-        .iter()
-        .zip(contents)
-        .try_for_each(|(name, content)| write(&folder.join(name), content))
+/// `Input` if there is no such file, or two, or it cannot be read.
+pub fn ingest(
+    folder: &Path,
+    fleet: &Fleet,
+    reject: impl FnMut(Rejection),
+) -> Result<Attestations<File>, Failure> {
+    let found: Vec<_> = Encoding::FILES
+        .into_iter()
+        .map(|(name, encoding)| (folder.join(name), encoding))
+        .filter(|(path, _)| path.exists())
+        .collect();
+    let [(path, encoding)] = found.as_slice() else {
+        let names = Encoding::FILES.map(|(name, _)| name).join(" or ");
+        return Err(Failure::input(format!(
+            "{}: expected {names}, and only one of them",
+            folder.display()
+        )));
+    };
+    Attestations::ingest(fleet, open(path)?, *encoding, reject).map_err(Failure::input)
+}
+
+fn open(path: &Path) -> Result<Source<File>, Failure> {
+    let reader = File::open(path)
+        .map_err(|error| Failure::input(format!("{}: cannot be read: {error}", path.display())))?;
+    Ok(Source {
+        name: path.display().to_string(),
+        reader,
+    })
 }
 
 /// `settle.json`: the arguments of `settle` but for path and proof.

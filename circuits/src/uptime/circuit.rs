@@ -62,17 +62,18 @@ pub fn circuit(cs: &mut Builder<Fr>, shape: &Shape, witness: &Witness, z: Fr) {
         canonical_bits(cs, "draw", &h)
     });
     assert_eq!(witness.seats.len(), shape.watchers, "one witness for each seat");
-    let seats: Vec<Seat> = witness
-        .seats
-        .iter()
-        .enumerate()
-        .map(|(number, seat)| {
-            let index = &draw[DRAW_BITS * number..DRAW_BITS * number + 4 * shape.seat_levels];
-            cs.scope("seat", number, |cs| {
-                Seat::new(cs, shape, seat, number, index, &epoch_tag, &zone)
-            })
-        })
-        .collect();
+    let seats: Vec<Seat> = cs.each("seat", shape.watchers, |cs, number| {
+        let index = &draw[DRAW_BITS * number..DRAW_BITS * number + 4 * shape.seat_levels];
+        Seat::new(
+            cs,
+            shape,
+            &witness.seats[number],
+            number,
+            index,
+            &epoch_tag,
+            &zone,
+        )
+    });
     cs.scope("distinct", None, |cs| assert_distinct(cs, &seats));
 
     assert_eq!(
@@ -80,20 +81,10 @@ pub fn circuit(cs: &mut Builder<Fr>, shape: &Shape, witness: &Witness, z: Fr) {
         shape.devices,
         "one witness for each device"
     );
-    let devices: Vec<Device> = witness
-        .devices
-        .iter()
-        .enumerate()
-        .map(|(number, device)| {
-            cs.scope("device", number, |cs| {
-                let votes = seats
-                    .iter()
-                    .map(|seat| seat.bits[number].as_slice())
-                    .collect::<Vec<_>>();
-                Device::new(cs, shape, &rule, device, &votes)
-            })
-        })
-        .collect();
+    let devices: Vec<Device> = cs.each("device", shape.devices, |cs, number| {
+        let votes: Vec<&[Bit<Fr>]> = seats.iter().map(|seat| seat.bits[number].as_slice()).collect();
+        Device::new(cs, shape, &rule, &witness.devices[number], &votes)
+    });
 
     let registry_root = cs.scope("registry", None, |cs| {
         let device_root = cs.scope("devices", None, |cs| {

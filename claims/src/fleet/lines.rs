@@ -3,11 +3,13 @@
 use std::collections::BTreeMap;
 use std::io::{self, BufRead, BufReader, Read, Write};
 
+use rayon::prelude::*;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use super::attestations::{Flaw, Reason};
 use super::text::{Decimal, H3Cell, Hex, HexArray, PointText, SignatureText};
-use super::{FleetError, LINE_BYTES_MAX, Source, Votes};
+use super::{FleetError, LINE_BYTES_MAX, Source};
 use crate::attestation::{Attestation, Bitmap};
 use crate::delegation::{Delegation, DelegationError, HardwareClass, HardwareKey, SignedDelegation};
 use crate::registry::{
@@ -15,6 +17,9 @@ use crate::registry::{
 };
 use crate::tree::width;
 use crate::uptime::{Shape, Vote};
+
+/// Lines are prepared in batches of about so many bytes.
+const BATCH_BYTES: usize = 8 << 20;
 
 /// A line of `registry.jsonl`. Lines are in index order; indices that are left out are absent.
 #[derive(Serialize, Deserialize)]
@@ -170,54 +175,87 @@ fn write_line(mut writer: impl Write, line: &impl Serialize) -> io::Result<()> {
     writer.write_all(b"\n")
 }
 
-/// Calls `take` with the number and content of each line.
-fn for_each_line<T: DeserializeOwned>(
+/// What a line says, or the field and the reason.
+fn parse_line<T: DeserializeOwned>(line: &[u8]) -> Result<T, (String, String)> {
+    let refuse = |field: String, error: &serde_json::Error| {
+        let message = error.to_string();
+        // serde_json counts lines itself, but is given one at a time.
+        let reason = message
+            .rsplit_once(" at line ")
+            .map_or(message.as_str(), |(reason, _)| reason);
+        (field, format!("{reason} (column {})", error.column()))
+    };
+    let mut json = serde_json::Deserializer::from_slice(line);
+    let value = serde_path_to_error::deserialize(&mut json)
+        .map_err(|error| refuse(error.path().to_string(), error.inner()))?;
+    json.end().map_err(|error| refuse(".".to_owned(), &error))?;
+    Ok(value)
+}
+
+/// Reads lines in batches: `prepare` makes something of each line, in parallel with the threads of the current pool; `take` is
+/// called with the number and the result of each, in order.
+fn for_each_line<T: DeserializeOwned, U: Send>(
     source: Source<impl Read>,
-    mut take: impl FnMut(u64, T) -> Result<(), FleetError>,
+    prepare: impl Fn(u64, T) -> Result<U, FleetError> + Sync,
+    mut take: impl FnMut(u64, U) -> Result<(), FleetError>,
 ) -> Result<(), FleetError> {
     let Source { name: file, reader } = source;
     let mut reader = BufReader::new(reader);
-    let mut bytes = Vec::new();
-    for line in 1.. {
-        bytes.clear();
-        let mut limited = (&mut reader).take(LINE_BYTES_MAX + 1);
-        limited
-            .read_until(b'\n', &mut bytes)
-            .map_err(|source| FleetError::Read {
-                file: file.clone(),
-                line,
-                source,
-            })?;
-        if bytes.is_empty() {
-            break;
+    let mut first = 1;
+    loop {
+        let mut batch = Vec::new();
+        let mut batch_bytes = 0;
+        // A line that cannot be read is reported after those before it.
+        let mut broken = None;
+        while batch_bytes < BATCH_BYTES && broken.is_none() {
+            let mut line = Vec::new();
+            let number = first + batch.len() as u64;
+            let read = (&mut reader)
+                .take(LINE_BYTES_MAX + 1)
+                .read_until(b'\n', &mut line);
+            match read {
+                Ok(0) => break,
+                Ok(_) if line.len() as u64 > LINE_BYTES_MAX => {
+                    broken = Some(FleetError::TooLong {
+                        file: file.clone(),
+                        line: number,
+                        limit: LINE_BYTES_MAX,
+                    });
+                }
+                Ok(bytes) => {
+                    batch_bytes += bytes;
+                    batch.push(line);
+                }
+                Err(source) => {
+                    broken = Some(FleetError::Read {
+                        file: file.clone(),
+                        line: number,
+                        source,
+                    });
+                }
+            }
         }
-        if bytes.len() as u64 > LINE_BYTES_MAX {
-            return Err(FleetError::TooLong {
-                file: file.clone(),
-                line,
-                limit: LINE_BYTES_MAX,
-            });
+        if batch.is_empty() && broken.is_none() {
+            return Ok(());
         }
-        let refuse = |field: String, error: &serde_json::Error| {
-            let message = error.to_string();
-            // serde_json counts lines itself, but is given one at a time.
-            let reason = message
-                .rsplit_once(" at line ")
-                .map_or(message.as_str(), |(reason, _)| reason);
-            FleetError::entry(
-                &file,
-                line,
-                field,
-                format!("{reason} (column {})", error.column()),
-            )
-        };
-        let mut json = serde_json::Deserializer::from_slice(&bytes);
-        let value = serde_path_to_error::deserialize(&mut json)
-            .map_err(|error| refuse(error.path().to_string(), error.inner()))?;
-        json.end().map_err(|error| refuse(".".to_owned(), &error))?;
-        take(line, value)?;
+        let prepared: Vec<Result<U, FleetError>> = batch
+            .par_iter()
+            .enumerate()
+            .map(|(place, line)| {
+                let number = first + place as u64;
+                let value = parse_line(line)
+                    .map_err(|(field, reason)| FleetError::entry(&file, number, field, reason))?;
+                prepare(number, value)
+            })
+            .collect();
+        for (number, prepared) in (first..).zip(prepared) {
+            take(number, prepared?)?;
+        }
+        if let Some(error) = broken {
+            return Err(error);
+        }
+        first += batch.len() as u64;
     }
-    Ok(())
 }
 
 /// Reads `registry.jsonl`; delegations, where given, must cover the epoch.
@@ -230,33 +268,28 @@ pub(super) fn read_registry(
     let size = width(levels);
     let mut lines: BTreeMap<u64, u64> = BTreeMap::new();
     let mut devices: Vec<(u64, Device)> = Vec::new();
-    for_each_line(source, |line, text: DeviceLine| {
-        let refuse = |field: &str, reason: String| Err(FleetError::entry(&file, line, field, reason));
-        let index = text.index;
+    let refuse = |line, field: &str, reason: String| FleetError::entry(&file, line, field, reason);
+    let prepare = |line, text: DeviceLine| {
+        let device = Device::from(&text);
+        if let Some(given) = &text.delegation {
+            let signed = signed_delegation(&text, given)
+                .map_err(|error| refuse(line, "delegation.hardware_key", error.to_string()))?;
+            device
+                .check_delegation(&signed, epoch)
+                .map_err(|error| refuse(line, error.field, error.to_string()))?;
+        }
+        Ok((text.index, device))
+    };
+    for_each_line(source, prepare, |line, (index, device)| {
         if index >= size {
-            return refuse("index", format!("expected an index below {size}, got {index}"));
+            let reason = format!("expected an index below {size}, got {index}");
+            return Err(refuse(line, "index", reason));
         }
         if let Some((last, _)) = devices.last()
             && *last >= index
         {
-            return refuse(
-                "index",
-                format!("expected an index above {last} (lines in index order), got {index}"),
-            );
-        }
-        let delegation = text
-            .delegation
-            .as_ref()
-            .map(|given| signed_delegation(&text, given));
-        let device = Device::from(&text);
-        match delegation.transpose() {
-            Err(error) => return refuse("delegation.hardware_key", error.to_string()),
-            Ok(None) => {}
-            Ok(Some(signed)) => {
-                if let Err(error) = device.check_delegation(&signed, epoch) {
-                    return refuse(error.field, error.to_string());
-                }
-            }
+            let reason = format!("expected an index above {last} (lines in index order), got {index}");
+            return Err(refuse(line, "index", reason));
         }
         lines.insert(index, line);
         devices.push((index, device));
@@ -316,7 +349,8 @@ pub(super) fn read_watchers(
     let file = source.name.clone();
     let mut seats: Vec<Vec<Watcher>> = vec![Vec::new(); shape.watchers];
     let mut lines: Vec<Vec<u64>> = vec![Vec::new(); shape.watchers];
-    for_each_line(source, |line, WatcherLine { seat, owner, key }: WatcherLine| {
+    let prepare = |_, line: WatcherLine| Ok(line);
+    for_each_line(source, prepare, |line, WatcherLine { seat, owner, key }| {
         let (Some(watchers), Some(lines)) = (seats.get_mut(seat), lines.get_mut(seat)) else {
             let reason = format!("expected a seat below {}, got {seat}", shape.watchers);
             return Err(FleetError::entry(&file, line, "seat", reason));
@@ -357,41 +391,19 @@ pub(super) fn read_watchers(
     })
 }
 
-/// Reads `attestations.jsonl`, in any order; digests and signatures are checked when a zone is claimed.
-pub(super) fn read_votes(source: Source<impl Read>, shape: &Shape) -> Result<Votes, FleetError> {
-    let file = source.name.clone();
-    let zones = width(shape.device_levels) / shape.devices as u64;
-    let mut votes = Votes::new();
-    for_each_line(source, |line, text: VoteLine| {
-        let refuse = |field: &str, reason: String| Err(FleetError::entry(&file, line, field, reason));
-        let VoteLine { zone, seat, .. } = text;
-        if zone >= zones {
-            return refuse("zone", format!("expected a zone below {zones}, got {zone}"));
-        }
-        if seat >= shape.watchers {
-            return refuse(
-                "seat",
-                format!("expected a seat below {}, got {seat}", shape.watchers),
-            );
-        }
-        if let Some((first, _)) = votes.get(&(zone, seat)) {
-            return refuse(
-                "seat",
-                format!("zone {zone}, seat {seat} already stands on line {first}"),
-            );
-        }
-        let bitmap = match Bitmap::from_bytes(shape.devices, shape.slots, &text.bitmap.0) {
-            Ok(bitmap) => bitmap,
-            Err(error) => return refuse("bitmap", error.to_string()),
-        };
-        let attestation = Attestation {
-            zone,
-            seat,
+/// Reads a line of `attestations.jsonl`; zone, seat, digest and signature are not checked.
+pub(super) fn parse_vote(shape: &Shape, line: &[u8]) -> Result<Vote, Flaw> {
+    let text: VoteLine =
+        parse_line(line).map_err(|(field, reason)| Flaw::new(Reason::Malformed, field, reason))?;
+    let bitmap = Bitmap::from_bytes(shape.devices, shape.slots, &text.bitmap.0)
+        .map_err(|error| Flaw::new(Reason::Malformed, "bitmap", error.to_string()))?;
+    Ok(Vote {
+        bitmap,
+        attestation: Attestation {
+            zone: text.zone,
+            seat: text.seat,
             digest: text.digest.0,
             signature: text.signature.into(),
-        };
-        votes.insert((zone, seat), (line, Vote { bitmap, attestation }));
-        Ok(())
-    })?;
-    Ok(votes)
+        },
+    })
 }

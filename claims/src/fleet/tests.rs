@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 
+use std::io::Cursor;
+
 use super::*;
 use crate::attestation::{Attestation, Bitmap};
 use crate::committee::draw;
@@ -15,7 +17,7 @@ use proptest::prelude::*;
 
 /// The five files of a small fleet, as text.
 #[derive(Clone)]
-struct Texts {
+pub(super) struct Texts {
     parameters: String,
     epoch: String,
     registry: String,
@@ -23,10 +25,10 @@ struct Texts {
     attestations: String,
 }
 
-const ZONE: u64 = 1;
+pub(super) const ZONE: u64 = 1;
 const EPOCH: u64 = 18_680;
 
-fn watcher_secret(seat: usize, number: u64) -> SecretKey {
+pub(super) fn watcher_secret(seat: usize, number: u64) -> SecretKey {
     SecretKey::from_bytes(&keccak256(format!("fleet {seat} {number}").as_bytes()))
 }
 
@@ -60,7 +62,7 @@ fn delegated(index: u64) -> (Device, SignedDelegation) {
 }
 
 impl Texts {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let shape = Shape {
             device_levels: 2,
             ..Shape::new(16, 3, 24)
@@ -121,26 +123,58 @@ impl Texts {
         texts
     }
 
-    fn read(&self) -> Result<Fleet, FleetError> {
+    pub(super) fn read(&self) -> Result<Fleet, FleetError> {
         let source = |name: &str, text: &'_ String| Source {
             name: name.to_owned(),
-            reader: std::io::Cursor::new(text.clone()),
+            reader: Cursor::new(text.clone()),
         };
         Fleet::read(
             source("params.toml", &self.parameters),
             source("epoch.toml", &self.epoch),
             source("registry.jsonl", &self.registry),
             source("watchers.jsonl", &self.watchers),
-            source("attestations.jsonl", &self.attestations),
         )
     }
+
+    /// The attestations that count, and the rejections.
+    pub(super) fn ingest(&self, fleet: &Fleet) -> Ingested {
+        ingest(fleet, Encoding::JsonLines, self.attestations.clone().into_bytes()).unwrap()
+    }
+
+    /// The claim of [`ZONE`] as far as there are no errors and no rejections.
+    fn claim(&self) -> Result<Claim, FleetError> {
+        let fleet = self.read()?;
+        let (mut attestations, rejections) = self.ingest(&fleet);
+        match rejections.into_iter().next() {
+            Some(Rejection {
+                file,
+                number,
+                field,
+                detail,
+                ..
+            }) => Err(FleetError::entry(&file, number, field, detail)),
+            None => fleet.claim(ZONE, &attestations.votes(ZONE)?),
+        }
+    }
+}
+
+pub(super) type Ingested = (Attestations<Cursor<Vec<u8>>>, Vec<Rejection>);
+
+pub(super) fn ingest(fleet: &Fleet, encoding: Encoding, bytes: Vec<u8>) -> Result<Ingested, FleetError> {
+    let source = Source {
+        name: "attestations.jsonl".to_owned(),
+        reader: Cursor::new(bytes),
+    };
+    let mut rejections = Vec::new();
+    let attestations = Attestations::ingest(fleet, source, encoding, |rejection| rejections.push(rejection))?;
+    Ok((attestations, rejections))
 }
 
 /// File, line, field and reason of the refusal after a change.
 fn refused(change: impl FnOnce(&mut Texts)) -> (String, u64, String, String) {
     let mut texts = Texts::new();
     change(&mut texts);
-    match texts.read().and_then(|fleet| fleet.claim(ZONE)).unwrap_err() {
+    match texts.claim().unwrap_err() {
         FleetError::Entry {
             file,
             line,
@@ -169,7 +203,10 @@ fn check(refusal: (String, u64, String, String), file: &str, line: u64, field: &
 
 #[test]
 fn a_fleet_is_read_and_claimed() {
-    let fleet = Texts::new().read().unwrap();
+    let texts = Texts::new();
+    let fleet = texts.read().unwrap();
+    let (mut attestations, rejections) = texts.ingest(&fleet);
+    assert_eq!((rejections, attestations.len()), (Vec::new(), 2));
     assert_eq!(fleet.zones(), [0, 1]);
     assert_eq!(fleet.context().epoch, EPOCH);
     assert_eq!(
@@ -180,15 +217,26 @@ fn a_fleet_is_read_and_claimed() {
         ),
         (24, 24, 2)
     );
-    assert_eq!(fleet.votes(ZONE).iter().filter(|vote| vote.is_some()).count(), 2);
-    let claim = fleet.claim(ZONE).unwrap();
+    let votes = attestations.votes(ZONE).unwrap();
+    assert_eq!(votes.iter().filter(|vote| vote.is_some()).count(), 2);
+    let claim = fleet.claim(ZONE, &votes).unwrap();
+    assert_eq!(claim.outcome.digests, attestations.digests(ZONE));
     assert_eq!(claim.outcome.scores[0], 500_000);
     assert_eq!(claim.outcome.registry_root, fleet.context().registry_root);
     assert_eq!(claim.statement.parameters_hash, fleet.context().parameters_hash);
     assert!(!claim.witness.seats[2].present);
     assert_eq!(claim.settlement_data.len(), 24 * 16 + 32 * 3);
-    assert_eq!(fleet.claim(0).unwrap().outcome.scores, [0; 16]);
-    assert!(matches!(fleet.claim(16), Err(FleetError::Zone { zone: 16, .. })));
+    let absent = attestations.votes(0).unwrap();
+    assert_eq!(fleet.claim(0, &absent).unwrap().outcome.scores, [0; 16]);
+    assert!(matches!(
+        fleet.claim(16, &absent),
+        Err(FleetError::Zone { zone: 16, .. })
+    ));
+    // Votes of another zone are refused again when they are used.
+    assert!(matches!(
+        fleet.claim(0, &votes),
+        Err(FleetError::Zone { zone: 0, .. })
+    ));
     assert_eq!(fleet.devices().devices().count(), 3);
 }
 
@@ -197,7 +245,7 @@ fn tables_round_trip_and_have_defaults() {
     let texts = Texts::new();
     let source = |text: &str| Source {
         name: "params.toml".to_owned(),
-        reader: std::io::Cursor::new(text.to_owned()),
+        reader: Cursor::new(text.to_owned()),
     };
     let table = tables::read_parameters(source(&texts.parameters)).unwrap();
     assert_eq!(table.to_string(), texts.parameters);
@@ -545,9 +593,9 @@ fn attestations_jsonl() {
     check(refused("\"zone\":1", "\"zone\":16"), name, 1, "zone", "below 16");
     check(refused("\"seat\":1", "\"seat\":3"), name, 2, "seat", "below 3");
     check(
-        refused("\"seat\":1", "\"seat\":0"),
+        self::refused(|texts| texts.attestations = texts.attestations.repeat(2)),
         name,
-        2,
+        3,
         "seat",
         "already stands on line 1",
     );
@@ -629,21 +677,14 @@ fn broken_readers_are_named() {
 #[test]
 fn truncated_at_every_byte() {
     let texts = Texts::new();
+    let fleet = texts.read().unwrap();
     let line_end = texts.attestations.find('\n').unwrap();
     for length in 1..line_end {
         let mut cut = texts.clone();
         cut.attestations.truncate(length);
-        let error = lines::read_votes(
-            Source {
-                name: "attestations.jsonl".to_owned(),
-                reader: cut.attestations.as_bytes(),
-            },
-            &Shape {
-                device_levels: 2,
-                ..Shape::new(16, 3, 24)
-            },
-        );
-        assert!(error.is_err(), "{length}");
+        let (attestations, rejections) = cut.ingest(&fleet);
+        assert!(attestations.is_empty(), "{length}");
+        assert_eq!(rejections.len(), 1, "{length}");
     }
     for length in 0..texts.epoch.len() - 1 {
         let source = Source {
@@ -673,13 +714,12 @@ proptest! {
             let mut bytes = text.as_bytes().to_vec();
             let length = bytes.len();
             bytes[position % length] = byte;
-            std::io::Cursor::new(bytes)
+            Cursor::new(bytes)
         };
         let name = || "file".to_owned();
         let _ = tables::read_parameters(Source { name: name(), reader: mutate(&TEXTS.parameters) });
         let _ = lines::read_registry(Source { name: name(), reader: mutate(&TEXTS.registry) }, 2, EPOCH);
         let watchers = Source { name: name(), reader: mutate(&TEXTS.watchers) };
         let _ = lines::read_watchers(watchers, &shape, &[6; 32]);
-        let _ = lines::read_votes(Source { name: name(), reader: mutate(&TEXTS.attestations) }, &shape);
     }
 }

@@ -2,11 +2,11 @@
 
 use std::fmt;
 
-use ark_ff::{BigInteger, PrimeField};
+use ark_ff::PrimeField;
 use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::babyjubjub::{Point, Scalar, parse_point};
+use crate::babyjubjub::{Point, Scalar, parse_point, scalar_from_be_bytes};
 use crate::eddsa::Signature;
 use crate::field::{Fr, from_decimal, to_be_bytes, to_decimal};
 
@@ -130,15 +130,9 @@ impl Serialize for ScalarText {
 impl<'de> Deserialize<'de> for ScalarText {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let Decimal(element) = Decimal::deserialize(deserializer)?;
-        let scalar = Scalar::from_be_bytes_mod_order(&to_be_bytes(&element));
-        if scalar.into_bigint().to_bytes_be() == to_be_bytes(&element) {
-            return Ok(Self(scalar));
-        }
-        Err(D::Error::custom(format!(
-            "expected an integer below {}, got {}",
-            Scalar::MODULUS,
-            to_decimal(&element)
-        )))
+        scalar_from_be_bytes(&to_be_bytes(&element))
+            .map(Self)
+            .map_err(D::Error::custom)
     }
 }
 

@@ -2,6 +2,8 @@
 //!
 //! Next: [`super::statement`], which evaluates it.
 
+use rayon::prelude::*;
+
 use super::{ClaimError, DeviceWitness, Parameters, SeatWitness, Shape, Witness, absent_seat_signature};
 use crate::attestation::{Attestation, Bitmap};
 use crate::committee::draw;
@@ -109,14 +111,16 @@ impl Network<'_> {
         }
         let device_path = self.devices.zone_path(shape.zone_levels(), zone)?;
         let first = zone * shape.devices as u64;
-        let devices = (first..)
-            .take(shape.devices)
-            .map(|index| self.device(index))
+        let devices = (0..shape.devices)
+            .into_par_iter()
+            .map(|place| self.device(first + place as u64))
             .collect();
         let leaves = draw(self.epoch_tag, zone, shape.watchers, shape.seat_levels);
-        let seats = (leaves.into_iter().zip(votes).enumerate())
+        let seats: Vec<Result<SeatWitness, AssemblyError>> = (leaves.into_par_iter().zip(votes).enumerate())
             .map(|(seat, (leaf, vote))| self.seat(zone, seat, leaf, vote.as_ref()))
-            .collect::<Result<_, _>>()?;
+            .collect();
+        // The first error in order, whichever thread was first.
+        let seats = seats.into_iter().collect::<Result<_, _>>()?;
         let Self {
             parameters,
             epoch_tag,

@@ -7,6 +7,8 @@
 
 use std::sync::LazyLock;
 
+use rayon::prelude::*;
+
 use super::{ParameterError, Parameters, Shape, ShapeError, agreed_slots, longest_outage, score, up_slots};
 use crate::attestation::{Bitmap, attestation_message};
 use crate::babyjubjub::Point;
@@ -247,8 +249,10 @@ impl Witness {
 
         let digests = self.check_seats()?;
         let registry_root = registry_root(self.device_root(), self.watcher_root(shape));
-        let (up_slots, scores): (Vec<u32>, Vec<u32>) =
-            (0..shape.devices).map(|device| self.count(shape, device)).unzip();
+        let (up_slots, scores): (Vec<u32>, Vec<u32>) = (0..shape.devices)
+            .into_par_iter()
+            .map(|device| self.count(shape, device))
+            .unzip();
         let masked = |device: &DeviceWitness| {
             if device.present {
                 device.payee
@@ -308,11 +312,11 @@ impl Witness {
                 }
             }
         }
-        self.seats
-            .iter()
-            .enumerate()
+        let digests: Vec<Result<Fr, ClaimError>> = (self.seats.par_iter().enumerate())
             .map(|(number, seat)| self.check_seat(number, seat))
-            .collect()
+            .collect();
+        // The first error in order, whichever thread was first.
+        digests.into_iter().collect()
     }
 
     fn check_seat(&self, number: usize, seat: &SeatWitness) -> Result<Fr, ClaimError> {
@@ -343,7 +347,7 @@ impl Witness {
                 Fr::from(0u64)
             }
         };
-        let leaves: Vec<Fr> = self.devices.iter().map(leaf).collect();
+        let leaves: Vec<Fr> = self.devices.par_iter().map(leaf).collect();
         climb(root_of(&leaves), self.zone, &self.device_path)
     }
 

@@ -1,12 +1,15 @@
 //! A whole small example: the files of a fleet, and what follows for one of its zones.
 
+use std::io::Cursor;
+
 use popw_claims::attestation::{Attestation, Bitmap};
 use popw_claims::committee::draw;
 use popw_claims::delegation::{Delegation, HardwareClass, HardwareKey, SignedDelegation};
 use popw_claims::eddsa::SecretKey;
 use popw_claims::field::{Fr, keccak256, to_decimal};
 use popw_claims::fleet::{
-    EpochTable, Fleet, FleetError, ParametersTable, Source, write_device, write_vote, write_watcher,
+    Attestations, Encoding, EpochTable, Fleet, FleetError, ParametersTable, Source, write_device, write_vote,
+    write_watcher,
 };
 use popw_claims::registry::{Device, Position, Watcher};
 use popw_claims::settlement::{KeccakTree, zone_leaf};
@@ -78,12 +81,15 @@ impl Texts {
         "attestations.jsonl",
     ];
 
+    fn source(&self, file: usize) -> Source<Cursor<&[u8]>> {
+        Source {
+            name: Self::NAMES[file].to_owned(),
+            reader: Cursor::new(self.0[file].as_bytes()),
+        }
+    }
+
     fn read(&self) -> Result<Fleet, FleetError> {
-        let [a, b, c, d, e] = [0, 1, 2, 3, 4].map(|i| Source {
-            name: Self::NAMES[i].to_owned(),
-            reader: self.0[i].as_bytes(),
-        });
-        Fleet::read(a, b, c, d, e)
+        Fleet::read(self.source(0), self.source(1), self.source(2), self.source(3))
     }
 
     fn new() -> Self {
@@ -157,7 +163,10 @@ fn a_fleet_and_its_zone() {
         check(&format!("fleet/{name}"), text);
     }
     let fleet = texts.read().unwrap();
-    let claim = fleet.claim(ZONE).unwrap();
+    let refuse = |rejection| panic!("{rejection}");
+    let mut attestations =
+        Attestations::ingest(&fleet, texts.source(4), Encoding::JsonLines, refuse).unwrap();
+    let claim = fleet.claim(ZONE, &attestations.votes(ZONE).unwrap()).unwrap();
     let outcome = &claim.outcome;
     assert_eq!(outcome.scores[..5], [1_000_000, 500_000, 0, 0, 0]);
 

@@ -13,7 +13,7 @@ use std::path::PathBuf;
 /// A fleet, a zone, and where the results go.
 #[derive(clap::Args)]
 pub struct Args {
-    /// Folder with params.toml, epoch.toml, registry.jsonl, watchers.jsonl, attestations.jsonl
+    /// Folder with params.toml, epoch.toml, registry.jsonl, watchers.jsonl and attestations.jsonl or .bin
     fleet: PathBuf,
     /// The zone, counted in zones of N devices
     #[arg(long, default_value_t = 0)]
@@ -29,7 +29,14 @@ pub struct Args {
 /// `Input` if a file cannot be used or the claim is false, naming file, line, field and reason.
 pub fn run(args: &Args) -> Result<(), Failure> {
     let fleet = fleet_folder::read(&args.fleet)?;
-    let claim = fleet.claim(args.zone).map_err(Failure::input)?;
+    let mut rejections = Vec::new();
+    let mut attestations = fleet_folder::ingest(&args.fleet, &fleet, |rejection| rejections.push(rejection))?;
+    // An epoch goes on without the votes that do not count; who claims a single zone wants to know.
+    if let Some(rejection) = rejections.into_iter().next() {
+        return Err(Failure::input(rejection));
+    }
+    let votes = attestations.votes(args.zone).map_err(Failure::input)?;
+    let claim = fleet.claim(args.zone, &votes).map_err(Failure::input)?;
     let assignment =
         uptime::assignment(fleet.shape(), &claim.witness, &claim.statement).map_err(Failure::internal)?;
     let mut witness = Vec::new();

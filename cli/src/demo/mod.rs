@@ -19,13 +19,13 @@ use popw_circuits::{Builder, R1cs, uptime as circuit};
 use popw_claims::epoch::EpochContext;
 use popw_claims::field::to_be_bytes;
 use popw_claims::fleet::{
-    Claim, EpochTable, Fleet, ParametersTable, Source, write_device, write_vote, write_watcher,
+    Claim, EpochTable, Fleet, ParametersTable, write_device, write_vote, write_watcher,
 };
 use popw_claims::log::weather::read_weather;
 use popw_claims::registry::registry_root;
 use popw_claims::settlement::KeccakTree;
 use popw_claims::uptime::{
-    Parameters, Preset, Shape, Witness, agreed_slots, longest_outage, score, up_slots,
+    Parameters, Preset, Shape, Vote, Witness, agreed_slots, longest_outage, score, up_slots,
 };
 use popw_keys::wtns::write_wtns;
 use popw_prover::{CircuitId, DevKey, Options, Phase, Progress, Prover, Watch, export, uptime};
@@ -34,7 +34,7 @@ use popw_verifier::{Bn254, Fr, Proof, snarkjs};
 use rand::rngs::OsRng;
 use report::{Check, Forgery, Report, StationRow};
 use std::fs::File;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
 
 /// The log that is played when none is named.
@@ -139,10 +139,17 @@ fn play(args: &Args, screen: &Screen) -> Result<Report, Failure> {
     let seats = network.watch(&shape, epoch_tag, &records, args.loss)?;
 
     screen.begin("claiming");
-    let files = fleet_files(&network, &shape, &parameters, &context, &seats)?;
-    fleet_folder::write_files(&args.out.join("fleet"), &files)?;
-    let fleet = read_back(&files)?;
-    let claim = fleet.claim(0).map_err(Failure::internal)?;
+    let folder = args.out.join("fleet");
+    write_fleet(&folder, &network, &shape, &parameters, &context, &seats)?;
+    // From here on the demo knows what an auditor with the files knows: delegations and attestations are verified again.
+    let fleet = fleet_folder::read(&folder)?;
+    let mut rejection = None;
+    let mut attestations = fleet_folder::ingest(&folder, &fleet, |refused| rejection = Some(refused))?;
+    if let Some(rejection) = rejection {
+        return Err(Failure::internal(rejection));
+    }
+    let votes = attestations.votes(0).map_err(Failure::internal)?;
+    let claim = fleet.claim(0, &votes).map_err(Failure::internal)?;
 
     screen.begin("computing the witness");
     let assignment =
@@ -194,7 +201,7 @@ fn play(args: &Args, screen: &Screen) -> Result<Report, Failure> {
     let stations = station_rows(&network, &shape, &claim);
     checks.push(Check::equal(
         "slots_up is a recount of the attestations that were written",
-        &recount(&fleet, &shape, stations.len()),
+        &recount(&votes, &shape, stations.len()),
         &stations.iter().map(|station| station.slots_up).collect(),
     ));
 
@@ -289,14 +296,15 @@ fn field_order() -> U256 {
     U256::from_be_bytes(to_be_bytes(&-Fr::from(1u64))) + U256::from(1u64)
 }
 
-/// The five files of the fleet, in the order of [`fleet_folder::FILES`].
-fn fleet_files(
+/// Writes the files of the fleet.
+fn write_fleet(
+    folder: &Path,
     network: &Network<'_>,
     shape: &Shape,
     parameters: &Parameters,
     context: &EpochContext,
     seats: &[SeatVote],
-) -> Result<[Vec<u8>; 5], Failure> {
+) -> Result<(), Failure> {
     let table = ParametersTable {
         shape: *shape,
         parameters: *parameters,
@@ -326,22 +334,17 @@ fn fleet_files(
     for seat in seats {
         write_vote(&mut attestations, &seat.vote).map_err(Failure::internal)?;
     }
-    Ok([
-        table.into_bytes(),
-        epoch.into_bytes(),
-        registry,
-        watchers,
-        attestations,
-    ])
-}
-
-/// From here on the demo knows what an auditor with the files knows: delegations and attestations are verified again.
-fn read_back(files: &[Vec<u8>; 5]) -> Result<Fleet, Failure> {
-    let source = |at: usize| Source {
-        name: fleet_folder::FILES[at].to_owned(),
-        reader: files[at].as_slice(),
-    };
-    Fleet::read(source(0), source(1), source(2), source(3), source(4)).map_err(Failure::internal)
+    create_folder(folder)?;
+    for (name, content) in [
+        ("params.toml", table.as_bytes()),
+        ("epoch.toml", epoch.as_bytes()),
+        ("registry.jsonl", &registry),
+        ("watchers.jsonl", &watchers),
+        ("attestations.jsonl", &attestations),
+    ] {
+        write(&folder.join(name), content)?;
+    }
+    Ok(())
 }
 
 fn station_rows(network: &Network<'_>, shape: &Shape, claim: &Claim) -> Vec<StationRow> {
@@ -365,8 +368,7 @@ fn station_rows(network: &Network<'_>, shape: &Shape, claim: &Claim) -> Vec<Stat
 }
 
 /// Slots with a quorum, counted from the attestations as they were written, without the rule's code.
-fn recount(fleet: &Fleet, shape: &Shape, stations: usize) -> Vec<u32> {
-    let votes = fleet.votes(0);
+fn recount(votes: &[Option<Vote>], shape: &Shape, stations: usize) -> Vec<u32> {
     (0..stations)
         .map(|device| {
             let agree = |slot: &usize| {
