@@ -26,6 +26,7 @@ const PIECES_PER_THREAD: usize = 4;
 pub struct Builder<F: PrimeField> {
     assignment: Vec<F>,
     overrides: BTreeMap<u32, F>,
+    rows: usize,
     scope: ScopeId,
     structure: Option<Structure<F>>,
 }
@@ -35,6 +36,15 @@ struct Structure<F: PrimeField> {
     coefficient_ids: HashMap<F, u32>,
     scope_ids: HashMap<Scope, ScopeId>,
     merged: Vec<(u32, F)>,
+}
+
+/// How large a circuit is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Size {
+    /// Constraints.
+    pub constraints: usize,
+    /// Wires, the constant one included.
+    pub wires: usize,
 }
 
 /// A public input that the circuit computes itself and has yet to bind.
@@ -49,6 +59,7 @@ impl<F: PrimeField> Builder<F> {
         Self {
             assignment: vec![F::ONE],
             overrides: BTreeMap::new(),
+            rows: 0,
             scope: ScopeId::ROOT,
             structure: None,
         }
@@ -87,6 +98,14 @@ impl<F: PrimeField> Builder<F> {
             .structure
             .expect("constraints are recorded by Builder::structure only");
         (structure.r1cs, self.assignment)
+    }
+
+    /// How large the circuit is so far; [`Builder::witness`] counts as well, without the memory of the matrices.
+    pub fn size(&self) -> Size {
+        Size {
+            constraints: self.rows,
+            wires: self.assignment.len(),
+        }
     }
 
     /// The assignment: wire 0 is one, then the public inputs, then the private wires.
@@ -149,6 +168,7 @@ impl<F: PrimeField> Builder<F> {
         self.assignment.reserve(wires);
         let mut results = Vec::with_capacity(count);
         for (mut part, values) in parts {
+            self.rows += part.rows;
             self.assignment.extend_from_slice(&part.assignment);
             // An assignment is secret; its owner erases the whole, nobody else would erase the parts.
             part.assignment.zeroize();
@@ -288,6 +308,7 @@ impl<F: PrimeField> Builder<F> {
     }
 
     fn row(&mut self, kind: RowKind, a: &Lc<F>, b: &Lc<F>, c: &Lc<F>) {
+        self.rows += 1;
         let Some(structure) = &mut self.structure else {
             return;
         };

@@ -7,6 +7,7 @@
 //!
 //! **Order.** parameters -> committee -> seats (bitmap, digest, attestation, watcher) -> devices (quorum, policy) -> registry -> outputs.
 
+use crate::builder::Size;
 use crate::gadgets::bits::{Bit, canonical_bits, decompose};
 use crate::gadgets::eddsa::assert_signature;
 use crate::gadgets::int::Int;
@@ -140,6 +141,13 @@ pub fn structure(shape: &Shape) -> R1cs<Fr> {
     let mut cs = Builder::structure();
     circuit(&mut cs, shape, &blank_witness(shape), Fr::ZERO);
     cs.finish().0
+}
+
+/// How large the circuit of a shape is, counted without building it.
+pub fn size(shape: &Shape) -> Size {
+    let mut cs = Builder::witness();
+    circuit(&mut cs, shape, &blank_witness(shape), Fr::ZERO);
+    cs.size()
 }
 
 /// A witness of the right shape that satisfies nothing: the structure does not depend on values.

@@ -2,8 +2,10 @@
 //! `docs/circuits/uptime.md`.
 
 mod circuit;
+pub mod plan;
 pub mod subject;
 #[cfg(test)]
 mod tests;
 
-pub use circuit::{blank_witness, circuit, structure};
+pub use circuit::{blank_witness, circuit, size, structure};
+pub use plan::{PUBLIC_INPUTS, Plan, SizeClass, plan, size_classes};

@@ -2,9 +2,10 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use super::structure;
+use super::{size, structure};
 use super::subject::{Case, build_case, forgeries, parameter_sets, subject};
 use crate::Builder;
+use crate::builder::Size;
 use crate::catalog;
 use crate::r1cs::RowKind;
 use crate::soundness::{Finding, build, check_circuit, check_constraints};
@@ -135,6 +136,23 @@ fn a_structure_does_not_depend_on_the_witness() {
             }
         }
         assert!(blank.violations(&assignment).is_empty());
+    }
+}
+
+/// Parts that are computed by several threads stand where one thread would have put them.
+#[test]
+fn witness_and_size_agree_with_the_structure() {
+    for shape in small_shapes() {
+        let case = Case::honest(shape, parameter_sets(&shape)[0], 3);
+        let (r1cs, assignment) = build(&build_case, &case);
+        let mut cs = Builder::witness();
+        build_case(&mut cs, &case);
+        let expected = Size {
+            constraints: r1cs.constraints(),
+            wires: r1cs.wires(),
+        };
+        assert_eq!((cs.size(), size(&shape)), (expected, expected));
+        assert!(cs.into_assignment() == assignment);
     }
 }
 
