@@ -43,13 +43,32 @@ pub fn write(path: &Path, content: impl AsRef<[u8]>) -> Result<(), Failure> {
         let mut file = File::create(&partial)?;
         file.write_all(content.as_ref())?;
         file.sync_all()?;
-        fs::rename(&partial, path)
+        rename_into_place(&partial, path)
     };
     attempt().map_err(|error| {
         // Best effort: the first error is the one that matters.
         let _ = fs::remove_file(&partial);
         Failure::internal(format!("{}: cannot be written: {error}", path.display()))
     })
+}
+
+/// Gives a finished file its name, and sees to it that the name is on disk too.
+///
+/// # Errors
+/// If the system refuses.
+pub fn rename_into_place(partial: &Path, path: &Path) -> std::io::Result<()> {
+    fs::rename(partial, path)?;
+    // A folder can be opened and synced on Unix only; elsewhere the system writes names in its own time.
+    #[cfg(unix)]
+    if let Some(folder) = path.parent() {
+        let folder = if folder.as_os_str().is_empty() {
+            Path::new(".")
+        } else {
+            folder
+        };
+        File::open(folder)?.sync_all()?;
+    }
+    Ok(())
 }
 
 /// Creates a folder and those above it.

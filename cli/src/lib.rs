@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`demo`] | the whole story on a real log; start here |
 //! | [`commands`] | one module for each other command |
+//! | [`epoch`] | a whole epoch of a fleet: every zone proven, everything that settles it |
 //! | [`evm`] | an Ethereum in this process, for the demo and for the contracts' tests |
 //! | [`fleet_folder`] | `FLEET_DIR/` on disk |
 //! | [`failure`], [`files`], [`screen`] | errors with exit codes, files, progress |
@@ -11,6 +12,7 @@
 
 pub mod commands;
 pub mod demo;
+pub mod epoch;
 pub mod evm;
 pub mod failure;
 pub mod files;
@@ -44,6 +46,9 @@ enum Command {
     Demo(demo::Args),
     /// Verify a zone's attestations and write the witness, public inputs and settlement data
     Claim(commands::claim::Args),
+    /// Prove a whole epoch of a fleet, zone after zone; plan how to cut one
+    #[command(subcommand)]
+    Epoch(epoch::Command),
     /// Prove an assignment; takes the arguments of rapidsnark's prover
     Prove(commands::prove::Args),
     /// Verify a proof; takes the arguments of snarkjs's `groth16 verify`
@@ -70,6 +75,7 @@ pub fn run(cli: &Cli) -> Result<(), Failure> {
     match &cli.command {
         Command::Demo(args) => demo::run(args),
         Command::Claim(args) => commands::claim::run(args),
+        Command::Epoch(command) => epoch::run(command),
         Command::Prove(args) => commands::prove::run(args),
         Command::Verify(args) => commands::verify::run(args),
         Command::Export(command) => commands::export::run(command),

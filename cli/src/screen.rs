@@ -42,7 +42,7 @@ impl Screen {
         } else {
             ProgressBar::new_spinner()
         };
-        if let Ok(style) = ProgressStyle::with_template("{spinner} {msg} {elapsed}") {
+        if let Ok(style) = ProgressStyle::with_template("{spinner} {prefix}{msg} {elapsed}") {
             spinner.set_style(style);
         }
         spinner.enable_steady_tick(Duration::from_millis(100));
@@ -56,6 +56,11 @@ impl Screen {
     pub fn begin(&self, label: &'static str) {
         self.spinner.set_message(label);
         self.change(Some(label));
+    }
+
+    /// Shown before the label until the next note: which of many pieces is at work.
+    pub fn note(&self, note: impl Display) {
+        self.spinner.set_prefix(format!("{note}: "));
     }
 
     /// Does the work of a phase, and shows how far it is.

@@ -43,7 +43,9 @@ impl SizeClass {
 
 /// Logarithm of the least domain of so many constraints.
 fn power(constraints: usize) -> u32 {
-    (constraints + PUBLIC_INPUTS + 1).next_power_of_two().trailing_zeros()
+    (constraints + PUBLIC_INPUTS + 1)
+        .next_power_of_two()
+        .trailing_zeros()
 }
 
 /// The classes of a shape's watchers, slots, levels and outage rule, for every number of devices whose domain is at most
@@ -54,7 +56,9 @@ pub fn size_classes(shape: &Shape, power_max: u32) -> Vec<SizeClass> {
         .into_iter()
         .map(|devices| Shape { devices, ..*shape })
         // Bits and quorum alone take W + 4 rows a slot; what cannot fit is not counted.
-        .filter(|shape| shape.devices * shape.slots * (shape.watchers + 4) < limit && shape.validate().is_ok())
+        .filter(|shape| {
+            shape.devices * shape.slots * (shape.watchers + 4) < limit && shape.validate().is_ok()
+        })
         .map(SizeClass::of)
         .filter(|class| class.power <= power_max)
         .collect()
@@ -91,11 +95,7 @@ impl Plan {
 
 /// The cheapest plan of a registry, given as ascending indices of its devices, with domains of at most `2^power_max`; of
 /// equal ones the one with larger zones, which settles for less. `None` if not even a single device fits.
-pub fn plan(
-    shape: &Shape,
-    indices: impl IntoIterator<Item = u64> + Clone,
-    power_max: u32,
-) -> Option<Plan> {
+pub fn plan(shape: &Shape, indices: impl IntoIterator<Item = u64> + Clone, power_max: u32) -> Option<Plan> {
     size_classes(shape, power_max)
         .into_iter()
         .rev()

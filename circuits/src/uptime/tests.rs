@@ -2,8 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use super::{size, structure};
 use super::subject::{Case, build_case, forgeries, parameter_sets, subject};
+use super::{size, structure};
 use crate::Builder;
 use crate::builder::Size;
 use crate::catalog;

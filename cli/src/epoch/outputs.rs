@@ -1,0 +1,239 @@
+//! The folder that an epoch's run fills: where each file is, and the files that are made of all zones together.
+
+use crate::failure::Failure;
+use crate::files::{create_folder, rename_into_place, write};
+use crate::fleet_folder::{claims_json, settlement_json};
+use popw_claims::fleet::{Claim, Fleet, Rejection};
+use popw_claims::settlement::KeccakTree;
+use popw_verifier::{Bn254, Proof, snarkjs};
+use serde_json::json;
+use std::fs::File;
+use std::io::{BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+/// Paths of the files.
+pub struct Outputs {
+    folder: PathBuf,
+}
+
+impl Outputs {
+    /// Creates the folder.
+    ///
+    /// # Errors
+    /// If that fails.
+    pub fn create(folder: &Path) -> Result<Self, Failure> {
+        for part in ["proofs", "settle"] {
+            create_folder(&folder.join(part))?;
+        }
+        Ok(Self {
+            folder: folder.to_owned(),
+        })
+    }
+
+    /// `state.jsonl`.
+    pub fn state(&self) -> PathBuf {
+        self.folder.join("state.jsonl")
+    }
+
+    /// `verification_key.json`, as snarkjs writes it.
+    pub fn verification_key(&self) -> PathBuf {
+        self.folder.join("verification_key.json")
+    }
+
+    /// `attestations.json`: the root that is posted, and the digests behind it.
+    pub fn attestations(&self) -> PathBuf {
+        self.folder.join("attestations.json")
+    }
+
+    /// `rejected.jsonl`: the votes that did not count, with place and reason.
+    pub fn rejected(&self) -> PathBuf {
+        self.folder.join("rejected.jsonl")
+    }
+
+    /// `claims.json`: leaf and path of each device that may claim, zone by zone.
+    pub fn claims(&self) -> PathBuf {
+        self.folder.join("claims.json")
+    }
+
+    /// `report.html`.
+    pub fn report(&self) -> PathBuf {
+        self.folder.join("report.html")
+    }
+
+    /// `proofs/ZONE.json`, as snarkjs writes it.
+    pub fn proof(&self, zone: u64) -> PathBuf {
+        self.folder.join(format!("proofs/{zone}.json"))
+    }
+
+    /// `proofs/ZONE.public.json`, as snarkjs writes it.
+    pub fn public(&self, zone: u64) -> PathBuf {
+        self.folder.join(format!("proofs/{zone}.public.json"))
+    }
+
+    /// `settle/ZONE.json`: the arguments of `settle` but for the proof.
+    pub fn settlement(&self, zone: u64) -> PathBuf {
+        self.folder.join(format!("settle/{zone}.json"))
+    }
+
+    /// Writes the files of a zone.
+    ///
+    /// # Errors
+    /// If a file cannot be written.
+    pub fn write_zone(&self, claim: &Claim, path: &[[u8; 32]], proof: &Proof<Bn254>) -> Result<(), Failure> {
+        let zone = claim.statement.zone;
+        let proof = snarkjs::write_proof(proof).map_err(Failure::internal)?;
+        write(&self.proof(zone), proof)?;
+        write(&self.public(zone), public_json(claim)?)?;
+        write(&self.settlement(zone), settlement(claim, path))
+    }
+}
+
+/// `proofs/ZONE.public.json`.
+///
+/// # Errors
+/// Never, for the seven inputs of a claim.
+pub fn public_json(claim: &Claim) -> Result<String, Failure> {
+    snarkjs::write_public(&claim.statement.public_inputs()).map_err(Failure::internal)
+}
+
+/// `settle/ZONE.json`: the arguments of `settle` but for the proof.
+pub fn settlement(claim: &Claim, path: &[[u8; 32]]) -> String {
+    let mut settlement = settlement_json(claim);
+    settlement["path"] = path
+        .iter()
+        .map(|node| format!("0x{}", hex::encode(node)))
+        .collect();
+    settlement.to_string()
+}
+
+/// A file with a line for each part, too large to be made in memory: whole under its name, or not there.
+pub struct LinesFile {
+    path: PathBuf,
+    partial: PathBuf,
+    writer: BufWriter<File>,
+}
+
+impl LinesFile {
+    /// Begins a file.
+    ///
+    /// # Errors
+    /// If it cannot be created.
+    pub fn create(path: &Path) -> Result<Self, Failure> {
+        let partial = path.with_added_extension("partial");
+        let file = File::create(&partial).map_err(|error| unwritable(path, error))?;
+        Ok(Self {
+            path: path.to_owned(),
+            partial,
+            writer: BufWriter::new(file),
+        })
+    }
+
+    /// Adds a text.
+    ///
+    /// # Errors
+    /// If it cannot be written.
+    pub fn add(&mut self, text: impl std::fmt::Display) -> Result<(), Failure> {
+        write!(self.writer, "{text}").map_err(|error| unwritable(&self.path, error))
+    }
+
+    /// Gives the file its name.
+    ///
+    /// # Errors
+    /// If it cannot be written.
+    pub fn finish(self) -> Result<(), Failure> {
+        let Self {
+            path,
+            partial,
+            writer,
+        } = self;
+        let finish = || {
+            let file = writer.into_inner().map_err(std::io::Error::other)?;
+            file.sync_all()?;
+            rename_into_place(&partial, &path)
+        };
+        finish().map_err(|error| unwritable(&path, error))
+    }
+}
+
+fn unwritable(path: &Path, error: impl std::fmt::Display) -> Failure {
+    Failure::internal(format!("{}: cannot be written: {error}", path.display()))
+}
+
+/// `claims.json`: one object whose `zones` are lines of their own.
+pub struct ClaimsFile {
+    file: LinesFile,
+    separator: &'static str,
+}
+
+impl ClaimsFile {
+    /// Begins the file.
+    ///
+    /// # Errors
+    /// If it cannot be created.
+    pub fn create(path: &Path, fleet: &Fleet) -> Result<Self, Failure> {
+        let mut file = LinesFile::create(path)?;
+        file.add(format_args!(
+            "{{\"epoch\":{},\"zones\":[\n",
+            fleet.epoch().number()
+        ))?;
+        Ok(Self { file, separator: "" })
+    }
+
+    /// Adds a zone.
+    ///
+    /// # Errors
+    /// If it cannot be written.
+    pub fn add(&mut self, fleet: &Fleet, claim: &Claim) -> Result<(), Failure> {
+        self.file
+            .add(format_args!("{}{}", self.separator, claims_json(fleet, claim)?))?;
+        self.separator = ",\n";
+        Ok(())
+    }
+
+    /// Ends the file and gives it its name.
+    ///
+    /// # Errors
+    /// If it cannot be written.
+    pub fn finish(mut self) -> Result<(), Failure> {
+        self.file.add("\n]}\n")?;
+        self.file.finish()
+    }
+}
+
+/// A line of `rejected.jsonl`.
+pub fn rejected_line(rejection: &Rejection) -> String {
+    let Rejection {
+        file,
+        unit,
+        number,
+        field,
+        reason,
+        detail,
+    } = rejection;
+    let line = json!({
+        "file": file, "unit": unit, "number": number, "field": field, "reason": reason.name(), "detail": detail,
+    });
+    format!("{line}\n")
+}
+
+/// `attestations.json`: the root that is posted on chain, and the digests of each zone, 0x and 32 bytes each.
+pub fn attestations_json(root: &[u8; 32], digests: &[Vec<popw_verifier::Fr>]) -> String {
+    let hex_of = |bytes: &[u8]| format!("0x{}", hex::encode(bytes));
+    let digests: Vec<Vec<String>> = digests
+        .iter()
+        .map(|zone| {
+            zone.iter()
+                .map(|digest| hex_of(&popw_claims::field::to_be_bytes(digest)))
+                .collect()
+        })
+        .collect();
+    json!({ "root": hex_of(root), "digests": digests }).to_string()
+}
+
+/// The tree over the digests of zones 0, 1, ..
+///
+/// # Errors
+/// If there are no zones.
+pub fn attestation_tree(digests: &[Vec<popw_verifier::Fr>]) -> Result<KeccakTree, Failure> {
+    KeccakTree::of_zones(digests.iter().map(Vec::as_slice)).map_err(Failure::input)
+}
