@@ -166,11 +166,11 @@ const [N, W, S, D, Lv] = [p.devices, p.watchers, p.slots, p.device_levels, p.sea
 const paramsHash = sponge("parameters", [S, W, N, p.epoch_seconds, p.quorum, p.outage_limit, { threshold: 0, linear: 1, quadratic: 2 }[p.policy], p.slope, p.offset, p.grace_seconds].map(BigInt));
 const signed = value => BigInt(value) + 2n ** 31n;
 const devices = lines("fleet/registry.jsonl").map(d => {
-  const inner = sponge("device-inner", [...d.session_key.map(BigInt), BigInt(d.device_id), BigInt(d.owner_id), BigInt(d.hardware_key_hash), BigInt({ p256: 1, ed25519: 2 }[d.hardware_class]),
-    ...d.position_dm.map(signed), BigInt("0x" + d.h3_cell), signed(d.gain_ddbi), BigInt(d.region), BigInt(d.scale_e4), BigInt(d.secret_commitment), BigInt(d.salt)]);
-  return { index: d.index, payee: d.payee, inner, leaf: P(tag("device"), d.payee, inner) };
+  const hidden = sponge("device-private", [d.device_id, d.hardware_key_hash, { p256: 1, ed25519: 2 }[d.hardware_class], "0x" + d.h3_cell, d.scale_e4, d.secret_commitment, d.salt].map(BigInt));
+  const inner = P(tag("device-inner"), hidden, ...d.session_key, d.owner_id, ...d.position_dm.map(signed), signed(d.gain_ddbi), d.region);
+  return { payee: d.payee, index: d.index, inner, leaf: P(tag("device"), d.payee, inner), private: hidden };
 });
-same("devices", devices.map(({ index, inner, leaf }) => ({ index, inner, leaf })), zone.devices);
+same("devices", devices.map(({ payee, ...hashes }) => hashes), zone.devices);
 const deviceRoot = treeRoot(new Map(devices.map(d => [d.index, d.leaf])), D);
 const seats = Array.from({ length: W }, (_, seat) => lines("fleet/watchers.jsonl").filter(w => w.seat === seat)
   .map(w => ({ ...w, order: P(BigInt(e.previous_randomness) % r, ...w.key) })).sort((a, b) => a.order < b.order ? -1 : 1));

@@ -9,7 +9,7 @@ use crate::registry::Position;
 /// Identifiers and key hashes have at most this many bits.
 pub(super) const IDENTIFIER_BITS: u32 = 248;
 /// Added to signed fields, so that what is hashed is not negative.
-const SIGNED_OFFSET: i64 = 1 << 31;
+pub const SIGNED_OFFSET: i64 = 1 << 31;
 /// Largest absolute gain, in tenths of dBi.
 const GAIN_DDBI_MAX: i32 = 1_000;
 /// Largest scale, in units of 1e-4.
@@ -56,6 +56,22 @@ pub struct Device {
     pub secret_commitment: Fr,
     /// Salt that hides the fields above.
     pub salt: Fr,
+}
+
+/// The fields of a device that claims compute with; the others are one element beside them,
+/// [`Device::private_part`]. Units and limits as in [`Device`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DeviceFields {
+    /// Baby Jubjub key that signs records.
+    pub session_key: Point,
+    /// Identifier of its owner.
+    pub owner_id: Fr,
+    /// Where it stands.
+    pub position: Position,
+    /// Antenna gain in tenths of dBi.
+    pub gain_ddbi: i32,
+    /// Region.
+    pub region: u16,
 }
 
 impl Device {
@@ -109,31 +125,47 @@ impl Device {
         Ok(())
     }
 
-    /// `inner = sponge("device-inner", the fifteen fields)`: everything but the payee.
+    /// `private = sponge("device-private", seven fields)`: what no claim opens.
     #[must_use]
-    pub fn inner(&self) -> Fr {
-        let signed = |value: i32| Fr::from(i64::from(value) + SIGNED_OFFSET);
-        let Position { x, y, z } = self.position;
+    pub fn private_part(&self) -> Fr {
         sponge(
-            "device-inner",
+            "device-private",
             &[
-                self.session_key.x,
-                self.session_key.y,
                 self.device_id,
-                self.owner_id,
                 self.hardware_key_hash,
                 Fr::from(self.hardware_class.number()),
-                signed(x),
-                signed(y),
-                signed(z),
                 Fr::from(self.h3_cell),
-                signed(self.gain_ddbi),
-                Fr::from(self.region),
                 Fr::from(self.scale_e4),
                 self.secret_commitment,
                 self.salt,
             ],
         )
+    }
+
+    /// What a claim can open.
+    #[must_use]
+    pub fn fields(&self) -> DeviceFields {
+        let &Self {
+            session_key,
+            owner_id,
+            position,
+            gain_ddbi,
+            region,
+            ..
+        } = self;
+        DeviceFields {
+            session_key,
+            owner_id,
+            position,
+            gain_ddbi,
+            region,
+        }
+    }
+
+    /// Everything but the payee: [`device_inner`] of the two parts.
+    #[must_use]
+    pub fn inner(&self) -> Fr {
+        device_inner(self.private_part(), &self.fields())
     }
 
     /// The payee as an integer.
@@ -191,6 +223,26 @@ impl Device {
             .verify()
             .or_else(|error| refuse("delegation", "a signature of the hardware key", error.to_string()))
     }
+}
+
+/// `inner = P_10(tag("device-inner"), private, eight fields)`: one hash opens what claims
+/// compute with, and the rest stays one element.
+#[must_use]
+pub fn device_inner(private: Fr, fields: &DeviceFields) -> Fr {
+    let signed = |value: i32| Fr::from(i64::from(value) + SIGNED_OFFSET);
+    let Position { x, y, z } = fields.position;
+    hash(&[
+        tag("device-inner"),
+        private,
+        fields.session_key.x,
+        fields.session_key.y,
+        fields.owner_id,
+        signed(x),
+        signed(y),
+        signed(z),
+        signed(fields.gain_ddbi),
+        Fr::from(fields.region),
+    ])
 }
 
 /// `P_3(tag(device), payee, inner)`: the leaf of a device that is present. An absent one has leaf 0.

@@ -175,8 +175,11 @@ fn a_fleet_and_its_zone() {
     let devices: Vec<_> = fleet
         .devices()
         .devices()
-        .map(|(index, device)| (index, to_decimal(&device.inner()), to_decimal(&device.leaf())))
-        .map(|(index, inner, leaf)| json!({ "index": index, "inner": inner, "leaf": leaf }))
+        .map(|(index, device)| {
+            let hashes = [device.private_part(), device.inner(), device.leaf()];
+            let [private, inner, leaf] = hashes.map(|hash| to_decimal(&hash));
+            json!({ "index": index, "private": private, "inner": inner, "leaf": leaf })
+        })
         .collect();
     let orders: Vec<Vec<String>> = (0..4)
         .map(|seat| {

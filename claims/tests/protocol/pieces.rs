@@ -46,6 +46,7 @@ fn tags() {
     let names = [
         "device",
         "device-inner",
+        "device-private",
         "watcher",
         "registry",
         "parameters",
