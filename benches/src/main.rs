@@ -4,6 +4,7 @@
 //! cargo run --release -p popw-benches -- peers   --sizes 14,16,18,20 --statements chain,bits --json FILE
 //! cargo run --release -p popw-benches -- kernels --json FILE
 //! cargo run --release -p popw-benches -- ceremony --ptau FILE --json FILE
+//! cargo run --release -p popw-benches -- zones --json FILE
 //! ```
 //!
 //! | module | what it is for |
@@ -11,6 +12,7 @@
 //! | [`peers`] | whole proofs: who takes part. Start here |
 //! | [`kernels`] | single kernels: who takes part |
 //! | [`ceremony`] | the steps of a ceremony, beside snarkjs |
+//! | [`zones`] | whole zones of claim U1: claim, witness, proof |
 //! | [`round`] | the processes, the rounds, what is measured |
 //! | [`probe`] | memory and processor time of a process, from outside |
 //! | [`tools`] | building the children that are not this program |
@@ -34,6 +36,7 @@ mod probe;
 mod report;
 mod round;
 mod tools;
+mod zones;
 
 use clap::{Args, Parser, Subcommand};
 use error::Error;
@@ -59,6 +62,8 @@ enum Command {
     Kernels(KernelsArgs),
     /// The steps of a ceremony, beside snarkjs.
     Ceremony(CeremonyArgs),
+    /// Whole zones of claim U1: claim, witness, proof.
+    Zones(ZonesArgs),
     /// A measured process; `peers` and `kernels` start it.
     #[command(subcommand, hide = true)]
     Child(Child),
@@ -131,6 +136,19 @@ struct CeremonyArgs {
     cache: Option<PathBuf>,
 }
 
+#[derive(Args)]
+struct ZonesArgs {
+    /// Threads.
+    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..=256))]
+    threads: u32,
+    /// Timed rounds.
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    rounds: u32,
+    /// Where to write the results as JSON; a Markdown table is written beside it.
+    #[arg(long)]
+    json: Option<PathBuf>,
+}
+
 #[derive(Subcommand)]
 enum Child {
     /// One of our provers.
@@ -166,6 +184,7 @@ fn main() -> ExitCode {
         Command::Peers(args) => peers::run(&args),
         Command::Kernels(args) => kernels::run(&args),
         Command::Ceremony(args) => ceremony::run(&args),
+        Command::Zones(args) => zones::run(&args),
         Command::Child(child) => answer(&child),
     };
     match result {
