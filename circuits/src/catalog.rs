@@ -1,12 +1,13 @@
 //! The circuits and gadgets whose sizes are pinned in `circuits/counts.csv`, so that any change of a constraint shows in
 //! a diff. `cargo xtask counts` compares, `cargo xtask counts --bless` rewrites; `popw circuit counts` prints.
 
-use crate::gadgets::{bits, eddsa, montgomery::Edwards, poseidon, tree};
+use crate::gadgets::{bits, device::Device, eddsa, montgomery::Edwards, poseidon, seat, tree};
 use crate::r1cs::ScopeId;
 use crate::{Builder, Lc, R1cs, uptime};
 use ark_bn254::Fr;
 use ark_ff::AdditiveGroup;
-use popw_claims::uptime::{Shape, absent_seat_key, absent_seat_signature};
+use popw_claims::opening::{OpenedDevice, absent_seat_key, absent_seat_signature};
+use popw_claims::uptime::Shape;
 
 /// A circuit with a pinned size.
 pub struct Entry {
@@ -88,7 +89,12 @@ pub fn entries() -> Vec<Entry> {
     for levels in [1, 3] {
         gadget("climb", format!("levels={levels}"), climb_gadget, levels);
     }
+    for levels in [1, 5] {
+        gadget("open", format!("levels={levels}"), open_gadget, levels);
+    }
     gadget("eddsa", String::new(), eddsa_gadget, 0);
+    gadget("device", "levels=5".to_owned(), device_gadget, 5);
+    gadget("ingestor", "levels=3".to_owned(), ingestor_gadget, 3);
     entries.extend(uptime_shapes().into_iter().map(|shape| Entry {
         name: "uptime",
         parameters: shape.to_string(),
@@ -139,6 +145,24 @@ fn climb_gadget(cs: &mut Builder<Fr>, levels: usize) {
         .map(|_| bits::Bit::choice(cs, "index", false))
         .collect();
     tree::climb(cs, leaf, &index, &tree::empty_path(levels));
+}
+
+fn open_gadget(cs: &mut Builder<Fr>, levels: usize) {
+    let leaf = cs.input("leaf", Fr::ZERO);
+    let index: Vec<_> = (0..4 * levels)
+        .map(|_| bits::Bit::choice(cs, "index", false))
+        .collect();
+    tree::open(cs, leaf, &index, &tree::empty_path(levels));
+}
+
+fn device_gadget(cs: &mut Builder<Fr>, levels: usize) {
+    let index = cs.input("index", Fr::ZERO);
+    Device::open(cs, &index, &OpenedDevice::stand_in(Fr::ZERO, levels));
+}
+
+fn ingestor_gadget(cs: &mut Builder<Fr>, levels: usize) {
+    let [epoch_tag, zone, digest] = ["epoch_tag", "zone", "digest"].map(|name| cs.input(name, Fr::ZERO));
+    seat::ingestor(cs, &seat::blank_ingestor(levels), &epoch_tag, &zone, &digest);
 }
 
 fn eddsa_gadget(cs: &mut Builder<Fr>, _: usize) {

@@ -32,7 +32,7 @@ pub fn attestation_message(epoch_tag: Fr, zone: u64, seat: usize, digest: Fr) ->
     ])
 }
 
-/// A watcher's signature over the digest of a zone's bitmap, for one seat and epoch. Two different ones by
+/// A watcher's signature over the digest of what it saw of a zone, for one seat and epoch. Two different ones by
 /// one key for the same epoch tag, zone and seat are evidence against the watcher.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Attestation {
@@ -40,7 +40,7 @@ pub struct Attestation {
     pub zone: u64,
     /// Seat of the committee.
     pub seat: usize,
-    /// [`Bitmap::digest`].
+    /// [`Bitmap::digest`], or what another claim digests.
     pub digest: Fr,
     /// Signature of [`attestation_message`].
     pub signature: Signature,
@@ -50,7 +50,12 @@ impl Attestation {
     /// Signs the digest of a bitmap.
     #[must_use]
     pub fn sign(watcher_key: &SecretKey, epoch_tag: Fr, zone: u64, seat: usize, bitmap: &Bitmap) -> Self {
-        let digest = bitmap.digest();
+        Self::of_digest(watcher_key, epoch_tag, zone, seat, bitmap.digest())
+    }
+
+    /// Signs a digest: of a bitmap, or of what another claim's watcher received.
+    #[must_use]
+    pub fn of_digest(watcher_key: &SecretKey, epoch_tag: Fr, zone: u64, seat: usize, digest: Fr) -> Self {
         let signature = watcher_key.sign(attestation_message(epoch_tag, zone, seat, digest));
         Self {
             zone,

@@ -121,13 +121,13 @@ pub fn climb(node: Fr, index: u64, path: &[[Fr; ARITY]]) -> Fr {
     })
 }
 
-/// Checks a path in full: the node stands where the index says, at every level, and the last parent is the
-/// root.
+/// The root that a node reaches along a path that shows it: at every level the child at the node's place is
+/// compared, and all sixteen are hashed. [`climb`] needs no comparison, this no replacement.
 ///
 /// # Errors
-/// [`TreeError::PathMismatch`], [`TreeError::RootMismatch`], [`TreeError::TooManyLevels`],
-/// [`TreeError::IndexOutOfRange`] for an index with more digits than the path has levels.
-pub fn verify_path(node: Fr, index: u64, path: &[[Fr; ARITY]], root: Fr) -> Result<(), TreeError> {
+/// [`TreeError::PathMismatch`], [`TreeError::TooManyLevels`], [`TreeError::IndexOutOfRange`] for an index with
+/// more digits than the path has levels.
+pub fn open_path(node: Fr, index: u64, path: &[[Fr; ARITY]]) -> Result<Fr, TreeError> {
     check_index(index, path.len())?;
     let mut node = node;
     for (level, children) in path.iter().enumerate() {
@@ -137,7 +137,15 @@ pub fn verify_path(node: Fr, index: u64, path: &[[Fr; ARITY]], root: Fr) -> Resu
         }
         node = hash(children);
     }
-    if node == root {
+    Ok(node)
+}
+
+/// Checks a path in full: [`open_path`], and the last parent is the root.
+///
+/// # Errors
+/// As [`open_path`], and [`TreeError::RootMismatch`].
+pub fn verify_path(node: Fr, index: u64, path: &[[Fr; ARITY]], root: Fr) -> Result<(), TreeError> {
+    if open_path(node, index, path)? == root {
         Ok(())
     } else {
         Err(TreeError::RootMismatch)

@@ -177,3 +177,22 @@ pub fn one_hot_16<F: PrimeField>(cs: &mut Builder<F>, bits: &[Bit<F>; 4]) -> [Lc
     }
     hot
 }
+
+/// Asserts that `value` is the element of `table` whose number has these four bits (lowest first): 14 selections in a tree,
+/// and the last one is the assertion. 15 rows.
+pub fn assert_selected_16<F: PrimeField>(
+    cs: &mut Builder<F>,
+    bits: &[Bit<F>; 4],
+    table: &[Lc<F>; 16],
+    value: &Lc<F>,
+) {
+    let [lower @ .., highest] = bits;
+    let mut left: Vec<Lc<F>> = table.to_vec();
+    for bit in lower {
+        left = left
+            .chunks_exact(2)
+            .map(|pair| bit.select(cs, &pair[1], &pair[0]))
+            .collect();
+    }
+    cs.assert(&highest.0, &(&left[1] - &left[0]), &(value - &left[0]));
+}

@@ -46,8 +46,19 @@ impl<F: PrimeField> Int<F> {
     /// A new private input, asserted to be in `min ..= max`.
     pub fn input_between(cs: &mut Builder<F>, name: &'static str, value: i128, min: i128, max: i128) -> Self {
         let input = cs.input(name, from_signed(value));
+        Self::asserted_between(cs, name, input, min, max)
+    }
+
+    /// A combination of any value, asserted to be in `min ..= max`.
+    pub fn asserted_between(
+        cs: &mut Builder<F>,
+        name: &'static str,
+        lc: Lc<F>,
+        min: i128,
+        max: i128,
+    ) -> Self {
         // Any field element is an integer within half the modulus; the assertion narrows it.
-        Self { lc: input, min, max }.assert_between(cs, name, min, max)
+        Self { lc, min, max }.assert_between(cs, name, min, max)
     }
 
     /// A constant.
@@ -139,6 +150,29 @@ impl<F: PrimeField> Int<F> {
         let mut bits = decompose(cs, name, &offset.lc, k + 1);
         #[allow(clippy::expect_used)] // k + 1 >= 1 bits
         bits.pop().expect("a decomposition into at least one bit")
+    }
+
+    /// `floor(self / divisor)`, asserted to be below `2^quotient_bits`, for a divisor below `2^divisor_bits`: the rows of the
+    /// quotient, one, and of two ranges. A divisor of 0 has no solution.
+    ///
+    /// `0 <= self - q divisor < divisor` has one solution q. The divisor is positive because `remainder` and
+    /// `divisor - 1 - remainder` both lie in `0 .. 2^divisor_bits`.
+    pub fn divide_floor(
+        &self,
+        cs: &mut Builder<F>,
+        divisor: &Self,
+        quotient_bits: usize,
+        divisor_bits: usize,
+    ) -> Self {
+        let value = self.value().checked_div(divisor.value()).unwrap_or(0);
+        let quotient = Self::from_new_bits(cs, "quotient", quotient_bits, value.max(0).unsigned_abs());
+        let remainder = self.minus(&quotient.mul(cs, "whole", divisor));
+        remainder.assert_bits(cs, "remainder", divisor_bits);
+        divisor
+            .minus(&Self::constant(1))
+            .minus(&remainder)
+            .assert_bits(cs, "rest", divisor_bits);
+        quotient
     }
 
     /// Asserts `0 <= self < 2^width` and returns the integer with these bounds: `width` rows.

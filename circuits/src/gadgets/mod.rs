@@ -1,13 +1,18 @@
 //! Gadgets: the parts that claims are made of. Each module opens with its relation, cost, argument and source.
 //!
-//! [`bits`] -> [`int`] (bounded integers); [`poseidon`] -> [`tree`]; [`montgomery`] -> [`eddsa`].
+//! [`bits`] -> [`int`] (bounded integers); [`poseidon`] -> [`tree`]; [`montgomery`] -> [`eddsa`]; what claims open of the registry: [`device`],
+//! [`seat`].
 
 pub mod bits;
+pub mod device;
 pub mod eddsa;
 pub mod int;
 pub mod montgomery;
 pub mod poseidon;
+pub mod seat;
 pub mod tree;
 
+#[cfg(test)]
+mod opening_tests;
 #[cfg(test)]
 mod tests;

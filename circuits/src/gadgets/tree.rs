@@ -2,12 +2,14 @@
 //!
 //! **Relation.** `popw_claims::tree`: a node is `P_16` of its children; an index selects a child by four bits a level.
 //!
-//! **Cost.** A subtree of 16^l leaves: 609 for each inner node, 40.6 a leaf. A path: 609 + 11 + 16 a level.
+//! **Cost.** A subtree of 16^l leaves: 609 for each inner node, 40.6 a leaf. A path: 609 + 11 + 16 a level with [`climb`], 609 + 15
+//! with [`open`].
 //!
-//! **Why it is sound.** The child at the index is replaced by the value that climbs, so the path cannot show another; depth is fixed
-//! by the circuit, leaves are tagged and of another arity than 16.
+//! **Why it is sound.** With [`climb`] the child at the index is replaced by the value that climbs, so the path cannot show another;
+//! with [`open`] it is asserted to be that value, and all sixteen children are hashed. Depth is fixed by the circuit, leaves are
+//! tagged and of another arity than 16. [`open`] is cheaper, but a path without meaning satisfies [`climb`] only.
 
-use super::bits::{Bit, one_hot_16};
+use super::bits::{Bit, assert_selected_16, one_hot_16};
 use super::poseidon::hash;
 use crate::{Builder, Lc};
 use ark_bn254::Fr;
@@ -43,6 +45,19 @@ pub fn climb(cs: &mut Builder<Fr>, node: Lc<Fr>, index: &[Bit<Fr>], path: &[[Fr;
                 nodes.push(cs.mul("child", indicator, &(&node - &sibling)) + &sibling);
             }
             hash(cs, &nodes)
+        });
+    }
+    node
+}
+
+/// The root that a node reaches along `path`, in which it stands: `popw_claims::tree::open_path`. The index is given as for [`climb`].
+pub fn open(cs: &mut Builder<Fr>, node: Lc<Fr>, index: &[Bit<Fr>], path: &[[Fr; 16]]) -> Lc<Fr> {
+    let mut node = node;
+    for (level, (digit, children)) in index.as_chunks().0.iter().zip(path).enumerate() {
+        node = cs.scope("level", level, |cs| {
+            let children = children.map(|child| cs.input("child", child));
+            assert_selected_16(cs, digit, &children, &node);
+            hash(cs, &children)
         });
     }
     node

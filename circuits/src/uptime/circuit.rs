@@ -8,18 +8,18 @@
 //! **Order.** parameters -> committee -> seats (bitmap, digest, attestation, watcher) -> devices (quorum, policy) -> registry -> outputs.
 
 use crate::builder::Size;
-use crate::gadgets::bits::{Bit, canonical_bits, decompose};
-use crate::gadgets::eddsa::assert_signature;
+use crate::gadgets::bits::{Bit, decompose};
 use crate::gadgets::int::Int;
-use crate::gadgets::montgomery::Edwards;
 use crate::gadgets::poseidon::{hash, sponge, tagged_hash};
+use crate::gadgets::seat::{Attested, Seat, draw};
 use crate::gadgets::tree::{climb, empty_path, root};
+use crate::statement::{Inputs, fingerprint, pack_scores, public_inputs};
 use crate::{Builder, Lc, R1cs};
 use ark_bn254::Fr;
 use ark_ff::{AdditiveGroup, Field};
 use popw_claims::attestation::{Bitmap, ELEMENT_BITS, devices_per_leaf};
 use popw_claims::uptime::{
-    DeviceWitness, Parameters, PolicyKind, SeatWitness, Shape, Witness, absent_seat_key, absent_seat_message,
+    DeviceWitness, Parameters, PolicyKind, SeatWitness, Shape, Witness, absent_seat_key,
     absent_seat_signature,
 };
 
@@ -30,12 +30,7 @@ const DIVISOR_BITS: usize = 42;
 /// Bits of a score: 10^6 < 2^20.
 const SCORE_BITS: usize = 20;
 /// A full score, in parts per million.
-const SCORE_ONE: i128 = 1_000_000;
-/// Scores in one element of `out_commit`, and bits of each.
-const PACKED_SCORES: usize = 12;
-const PACKED_SCORE_BITS: usize = 21;
-/// Bits of the draw that belong to one seat.
-const DRAW_BITS: usize = 24;
+const SCORE_ONE: i128 = popw_claims::statement::SCORE_ONE as i128;
 
 /// Builds the circuit. `z` is the public challenge of the fingerprint; the other public inputs follow from the witness.
 ///
@@ -44,36 +39,16 @@ const DRAW_BITS: usize = 24;
 /// # Panics
 /// If the witness does not have the shape's numbers of devices, seats, slots and levels.
 pub fn circuit(cs: &mut Builder<Fr>, shape: &Shape, witness: &Witness, z: Fr) {
-    let epoch_tag = cs.public("epoch_tag", witness.epoch_tag);
-    let registry_root_output = cs.public_output("registry_root");
-    let parameters_hash_output = cs.public_output("parameters_hash");
-    let zone = cs.public("zone", Fr::from(witness.zone));
-    let out_commit_output = cs.public_output("out_commit");
-    let z = cs.public("z", z);
-    let y_output = cs.public_output("y");
-
-    // A proof for epoch tag 0 would show that the setup is forged.
-    cs.scope("canary", None, |cs| cs.assert_nonzero("inverse", &epoch_tag));
+    let (inputs, outputs) = public_inputs(cs, witness.epoch_tag, witness.zone, z);
+    let Inputs { epoch_tag, zone, z } = &inputs;
 
     let rule = cs.scope("parameters", None, |cs| Rule::new(cs, shape, &witness.parameters));
-    cs.bind_output(parameters_hash_output, &rule.hash);
+    cs.bind_output(outputs.parameters_hash, &rule.hash);
 
-    let draw = cs.scope("committee", None, |cs| {
-        let h = tagged_hash(cs, "committee", &[&epoch_tag, &zone]);
-        canonical_bits(cs, "draw", &h)
-    });
+    let draw = cs.scope("committee", None, |cs| draw(cs, epoch_tag, zone));
     assert_eq!(witness.seats.len(), shape.watchers, "one witness for each seat");
-    let seats: Vec<Seat> = cs.each("seat", shape.watchers, |cs, number| {
-        let index = &draw[DRAW_BITS * number..DRAW_BITS * number + 4 * shape.seat_levels];
-        Seat::new(
-            cs,
-            shape,
-            &witness.seats[number],
-            number,
-            index,
-            &epoch_tag,
-            &zone,
-        )
+    let seats: Vec<Voter> = cs.each("seat", shape.watchers, |cs, number| {
+        Voter::new(cs, shape, &witness.seats[number], number, &draw, &inputs)
     });
     cs.scope("distinct", None, |cs| assert_distinct(cs, &seats));
 
@@ -96,44 +71,30 @@ pub fn circuit(cs: &mut Builder<Fr>, shape: &Shape, witness: &Witness, z: Fr) {
                 levels,
                 "one path element for each level above the zone"
             );
-            let index = decompose(cs, "zone", &zone, 4 * levels);
+            let index = decompose(cs, "zone", zone, 4 * levels);
             climb(cs, zone_root, &index, &witness.device_path)
         });
         let watcher_root = cs.scope("watchers", None, |cs| {
-            let mut roots: Vec<Lc<Fr>> = seats.iter().map(|seat| seat.root.clone()).collect();
+            let mut roots: Vec<Lc<Fr>> = seats.iter().map(|voter| voter.seat.root.clone()).collect();
             roots.resize(16, Lc::zero());
             hash(cs, &roots)
         });
         tagged_hash(cs, "registry", &[&device_root, &watcher_root])
     });
-    cs.bind_output(registry_root_output, &registry_root);
+    cs.bind_output(outputs.registry_root, &registry_root);
 
     let out_commit = cs.scope("out", None, |cs| {
-        let mut elements: Vec<Lc<Fr>> = devices
-            .chunks(PACKED_SCORES)
-            .map(|chunk| {
-                let weighted = chunk.iter().enumerate();
-                Lc::weighted_sum(
-                    weighted.map(|(i, device)| (&device.score, power_of_two(PACKED_SCORE_BITS * i))),
-                )
-            })
-            .collect();
-        elements.extend(seats.iter().map(|seat| seat.digest.clone()));
+        let mut elements = pack_scores(devices.iter().map(|device| &device.score));
+        elements.extend(seats.iter().map(|voter| voter.seat.digest.clone()));
         sponge(cs, "out", &elements)
     });
-    cs.bind_output(out_commit_output, &out_commit);
+    cs.bind_output(outputs.out_commit, &out_commit);
 
     let y = cs.scope("fingerprint", None, |cs| {
-        let mut coefficients: Vec<&Lc<Fr>> = Vec::with_capacity(2 * devices.len() + seats.len());
-        coefficients.extend(devices.iter().flat_map(|device| [&device.payee, &device.score]));
-        coefficients.extend(seats.iter().map(|seat| &seat.digest));
-        let mut value = Lc::zero();
-        for coefficient in coefficients.into_iter().rev() {
-            value = cs.mul("horner", &value, &z) + coefficient;
-        }
-        value
+        let devices = devices.iter().flat_map(|device| [&device.payee, &device.score]);
+        fingerprint(cs, z, devices.chain(seats.iter().map(|voter| &voter.seat.digest)))
     });
-    cs.bind_output(y_output, &y);
+    cs.bind_output(outputs.y, &y);
 }
 
 /// The constraints of a shape.
@@ -294,43 +255,25 @@ impl Rule {
         let threshold = Int::from_bit(&self.is_threshold).mul(cs, "threshold", &Int::from_bit(&reached));
         let scaled = numerator.plus(&threshold).times(SCORE_ONE);
         // score D <= n 10^6 < (score + 1) D.
-        let quotient = scaled
-            .value()
-            .checked_div(self.divisor.value())
-            .unwrap_or(0)
-            .max(0)
-            .unsigned_abs();
-        let score = Int::from_new_bits(cs, "score", SCORE_BITS, quotient);
-        let remainder = scaled.minus(&score.mul(cs, "whole", &self.divisor));
-        remainder.assert_bits(cs, "remainder", DIVISOR_BITS);
-        self.divisor
-            .minus(&Int::constant(1))
-            .minus(&remainder)
-            .assert_bits(cs, "rest", DIVISOR_BITS);
-        score
+        scaled.divide_floor(cs, &self.divisor, SCORE_BITS, DIVISOR_BITS)
     }
 }
 
-/// A seat of the committee: its votes, its digest (0 when absent) and its subtree's root.
-struct Seat {
+/// A seat of the committee with its votes.
+struct Voter {
     bits: Vec<Vec<Bit<Fr>>>,
-    digest: Lc<Fr>,
-    owner: Lc<Fr>,
-    key: Edwards,
-    root: Lc<Fr>,
+    seat: Seat,
 }
 
-impl Seat {
+impl Voter {
     fn new(
         cs: &mut Builder<Fr>,
         shape: &Shape,
         seat: &SeatWitness,
         number: usize,
-        index: &[Bit<Fr>],
-        epoch_tag: &Lc<Fr>,
-        zone: &Lc<Fr>,
+        draw: &[Bit<Fr>],
+        inputs: &Inputs,
     ) -> Self {
-        let number = Lc::constant(Fr::from(number as u64));
         let present = Bit::choice(cs, "present", seat.present);
         let bits: Vec<Vec<Bit<Fr>>> = cs.scope("bitmap", None, |cs| {
             (0..shape.devices)
@@ -346,42 +289,20 @@ impl Seat {
         cs.assert(&votes, present.not().lc(), &Lc::zero());
 
         let digest = cs.scope("digest", None, |cs| digest(cs, shape, &bits));
-        let message = cs.scope("message", None, |cs| {
-            tagged_hash(cs, "attestation", &[epoch_tag, zone, &number, &digest])
-        });
-
-        let owner = cs.input("owner", seat.owner);
-        let key = Edwards {
-            x: cs.input("key_x", seat.key.x),
-            y: cs.input("key_y", seat.key.y),
+        assert_eq!(
+            seat.path.len(),
+            shape.seat_levels,
+            "one path element for each level of the seat"
+        );
+        let attested = Attested {
+            epoch_tag: &inputs.epoch_tag,
+            zone: &inputs.zone,
+            draw,
+            seat: number,
+            digest: &digest,
         };
-        let root = cs.scope("watcher", None, |cs| {
-            let leaf = tagged_hash(cs, "watcher", &[&owner, &key.x, &key.y, &number]);
-            assert_eq!(
-                seat.path.len(),
-                shape.seat_levels,
-                "one path element for each level of the seat"
-            );
-            climb(cs, leaf, index, &seat.path)
-        });
-
-        // An absent seat verifies a constant signature instead.
-        let absent_key = absent_seat_key();
-        let signer = Edwards {
-            x: present.select(cs, &key.x, &Lc::constant(absent_key.x)),
-            y: present.select(cs, &key.y, &Lc::constant(absent_key.y)),
-        };
-        let message = present.select(cs, &message, &Lc::constant(absent_seat_message()));
-        assert_signature(cs, &signer, &message, &seat.signature);
-
-        let digest = cs.mul("digest", present.lc(), &digest);
-        Self {
-            bits,
-            digest,
-            owner,
-            key,
-            root,
-        }
+        let seat = Seat::open(cs, &seat.opening(), &present, &attested);
+        Self { bits, seat }
     }
 }
 
@@ -408,9 +329,9 @@ fn digest(cs: &mut Builder<Fr>, shape: &Shape, bits: &[Vec<Bit<Fr>>]) -> Lc<Fr> 
 }
 
 /// No owner and no key sits in two seats.
-fn assert_distinct(cs: &mut Builder<Fr>, seats: &[Seat]) {
-    for (number, seat) in seats.iter().enumerate() {
-        for other in &seats[..number] {
+fn assert_distinct(cs: &mut Builder<Fr>, seats: &[Voter]) {
+    for (number, Voter { seat, .. }) in seats.iter().enumerate() {
+        for Voter { seat: other, .. } in &seats[..number] {
             cs.assert_nonzero("owner", &(&seat.owner - &other.owner));
             cs.assert_nonzero("key", &(&seat.key.x - &other.key.x));
         }
@@ -496,12 +417,4 @@ fn is_nonzero(cs: &mut Builder<Fr>, x: &Lc<Fr>) -> Bit<Fr> {
     cs.enforce(&zero, &inverse, &Lc::zero());
     cs.assert(&zero, x, &Lc::zero());
     Bit::known_boolean(nonzero)
-}
-
-fn power_of_two(exponent: usize) -> Fr {
-    let mut power = Fr::ONE;
-    for _ in 0..exponent {
-        power.double_in_place();
-    }
-    power
 }

@@ -228,11 +228,16 @@ impl WatcherRegistry {
         self.seats.get(seat).map_or(&[], |seat| &seat.watchers)
     }
 
+    /// Root of each seat's subtree, in the order of the seats.
+    #[must_use]
+    pub fn seat_roots(&self) -> Vec<Fr> {
+        self.seats.iter().map(|seat| seat.node(self.levels, 0)).collect()
+    }
+
     /// Root of the watcher tree.
     #[must_use]
     pub fn root(&self) -> Fr {
-        let roots: Vec<Fr> = self.seats.iter().map(|seat| seat.node(self.levels, 0)).collect();
-        watcher_root(&roots)
+        watcher_root(&self.seat_roots())
     }
 
     /// The watcher at a leaf of a seat.

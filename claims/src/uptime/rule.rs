@@ -5,8 +5,7 @@
 use super::{Parameters, PolicyKind, Shape};
 use crate::attestation::Bitmap;
 
-/// A full score: parts per million.
-pub const SCORE_ONE: u32 = 1_000_000;
+pub use crate::statement::SCORE_ONE;
 
 /// `a_s` for every slot: did at least `quorum` of the watchers hear the device (position in the zone)?
 ///

@@ -5,26 +5,22 @@
 //! circuit to it, and only then is there an [`Outcome`]. Next: [`crate::settlement`], what the contract does
 //! with the data.
 
-use std::sync::LazyLock;
-
 use rayon::prelude::*;
 
 use super::{ParameterError, Parameters, Shape, ShapeError, agreed_slots, longest_outage, score, up_slots};
-use crate::attestation::{Bitmap, attestation_message};
+use crate::attestation::Bitmap;
 use crate::babyjubjub::Point;
 use crate::committee::draw;
-use crate::eddsa::{EddsaError, SecretKey, Signature, verify};
-use crate::field::{Fr, keccak256, reduce_be_bytes, tag, to_be_bytes};
+use crate::eddsa::{EddsaError, Signature};
+use crate::field::{Fr, to_be_bytes};
+use crate::opening::SeatOpening;
 use crate::poseidon::sponge;
-use crate::registry::{device_leaf, registry_root, watcher_leaf, watcher_root};
+use crate::registry::{device_leaf, registry_root, watcher_root};
+use crate::statement::{Committed, address, polynomial};
 use crate::tree::{ARITY, Path, climb, root_of, width};
 
-/// Scores in one element of `out_commit`.
-const SCORES_PER_ELEMENT: usize = 12;
-/// Bits of each: 10^6 needs 20.
-const SCORE_BITS: u32 = 21;
-/// Bytes of an address and of a score in the settlement data.
-const ADDRESS_BYTES: usize = 20;
+pub use crate::opening::{absent_seat_key, absent_seat_message, absent_seat_signature};
+pub use crate::statement::{Statement, pack_scores};
 
 /// One device of the zone. Absent: all zeros.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,6 +61,20 @@ pub struct SeatWitness {
     pub path: Path,
     /// The attestation's signature; [`absent_seat_signature`] when absent.
     pub signature: Signature,
+}
+
+impl SeatWitness {
+    /// The drawn watcher and its signature, without what it saw.
+    #[must_use]
+    pub fn opening(&self) -> SeatOpening {
+        SeatOpening {
+            present: self.present,
+            owner: self.owner,
+            key: self.key,
+            path: self.path.clone(),
+            signature: self.signature,
+        }
+    }
 }
 
 /// Everything that the circuit is given beside z. Plain and unvalidated: tests build dishonest ones.
@@ -179,50 +189,6 @@ pub struct Outcome {
     pub out_commit: Fr,
 }
 
-/// The statement: what the verifier sees.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Statement {
-    /// The epoch tag.
-    pub epoch_tag: Fr,
-    /// REG.
-    pub registry_root: Fr,
-    /// `params_hash`.
-    pub parameters_hash: Fr,
-    /// The zone.
-    pub zone: u64,
-    /// Commitment to scores and digests.
-    pub out_commit: Fr,
-    /// Where the fingerprint is taken.
-    pub z: Fr,
-    /// The fingerprint.
-    pub y: Fr,
-}
-
-impl Statement {
-    /// `[epoch_tag, REG, params_hash, zone, out_commit, z, y]`.
-    #[must_use]
-    pub fn public_inputs(&self) -> [Fr; 7] {
-        let &Self {
-            epoch_tag,
-            registry_root,
-            parameters_hash,
-            zone,
-            out_commit,
-            z,
-            y,
-        } = self;
-        [
-            epoch_tag,
-            registry_root,
-            parameters_hash,
-            Fr::from(zone),
-            out_commit,
-            z,
-            y,
-        ]
-    }
-}
-
 impl Witness {
     /// The native twin of the circuit: checks every rule that the circuit checks and computes what it
     /// computes.
@@ -320,23 +286,13 @@ impl Witness {
     }
 
     fn check_seat(&self, number: usize, seat: &SeatWitness) -> Result<Fr, ClaimError> {
-        let (key, message, digest) = if seat.present {
-            let digest = seat.bitmap.digest();
-            (
-                seat.key,
-                attestation_message(self.epoch_tag, self.zone, number, digest),
-                digest,
-            )
-        } else {
-            let votes = seat.bitmap.count();
-            if votes != 0 {
-                return Err(ClaimError::AbsentSeatVotes { seat: number, votes });
-            }
-            (absent_seat_key(), absent_seat_message(), Fr::from(0u64))
-        };
-        verify(&key, message, &seat.signature)
-            .map_err(|error| ClaimError::Signature { seat: number, error })?;
-        Ok(digest)
+        let votes = seat.bitmap.count();
+        if !seat.present && votes != 0 {
+            return Err(ClaimError::AbsentSeatVotes { seat: number, votes });
+        }
+        seat.opening()
+            .attested(self.epoch_tag, self.zone, number, seat.bitmap.digest())
+            .map_err(|error| ClaimError::Signature { seat: number, error })
     }
 
     fn device_root(&self) -> Fr {
@@ -354,9 +310,7 @@ impl Witness {
     fn watcher_root(&self, shape: &Shape) -> Fr {
         let leaves = draw(self.epoch_tag, self.zone, shape.watchers, shape.seat_levels);
         let roots: Vec<Fr> = (self.seats.iter().zip(leaves).enumerate())
-            .map(|(number, (seat, leaf))| {
-                climb(watcher_leaf(seat.owner, &seat.key, number), leaf, &seat.path)
-            })
+            .map(|(number, (seat, leaf))| seat.opening().root(number, leaf))
             .collect();
         watcher_root(&roots)
     }
@@ -380,12 +334,8 @@ impl Outcome {
     pub fn settlement_data(&self) -> Result<Vec<u8>, ClaimError> {
         let mut data = Vec::with_capacity(24 * self.scores.len() + 32 * self.digests.len());
         for (index, (payee, score)) in self.payees.iter().zip(&self.scores).enumerate() {
-            let payee = to_be_bytes(payee);
-            let (zeros, address) = payee.split_at(payee.len() - ADDRESS_BYTES);
-            if zeros.iter().any(|byte| *byte != 0) {
-                return Err(ClaimError::PayeeNotAnAddress { index });
-            }
-            data.extend_from_slice(address);
+            let address = address(payee).ok_or(ClaimError::PayeeNotAnAddress { index })?;
+            data.extend_from_slice(&address);
             data.extend_from_slice(&score.to_be_bytes());
         }
         data.extend(self.digests.iter().flat_map(to_be_bytes));
@@ -403,14 +353,27 @@ impl Outcome {
     /// The statement at a given z, for tests and for circuits, which take z as it comes.
     #[must_use]
     pub fn statement_at(&self, z: Fr) -> Statement {
-        Statement {
-            epoch_tag: self.epoch_tag,
-            registry_root: self.registry_root,
-            parameters_hash: self.parameters_hash,
-            zone: self.zone,
-            out_commit: self.out_commit,
-            z,
-            y: fingerprint(z, &self.payees, &self.scores, &self.digests),
+        let coefficients = coefficients(&self.payees, &self.scores, &self.digests);
+        self.committed().statement(z, &coefficients)
+    }
+
+    /// What is fixed before z.
+    #[must_use]
+    pub fn committed(&self) -> Committed {
+        let &Self {
+            epoch_tag,
+            registry_root,
+            parameters_hash,
+            zone,
+            out_commit,
+            ..
+        } = self;
+        Committed {
+            epoch_tag,
+            registry_root,
+            parameters_hash,
+            zone,
+            out_commit,
         }
     }
 }
@@ -423,67 +386,23 @@ pub fn out_commit(scores: &[u32], digests: &[Fr]) -> Fr {
     sponge("out", &elements)
 }
 
-/// 12 scores of 21 bits to an element, index 0 lowest.
-#[must_use]
-pub fn pack_scores(scores: &[u32]) -> Vec<Fr> {
-    let weight = Fr::from(1u64 << SCORE_BITS);
-    let pack = |sum, score: &u32| sum * weight + Fr::from(*score);
-    scores
-        .chunks(SCORES_PER_ELEMENT)
-        .map(|chunk| chunk.iter().rev().fold(Fr::from(0u64), pack))
-        .collect()
-}
-
-/// `z = uint(keccak256(abi.encode(bytes4 selector, uint256 epoch_tag, uint256 REG, uint256 params_hash,
-/// uint256 zone, uint256 out_commit, bytes32 keccak256(data)))) mod r`.
+/// The z of a verifier's selector: [`Committed::fingerprint_point`].
 #[must_use]
 pub fn fingerprint_point(selector: [u8; 4], outcome: &Outcome, data: &[u8]) -> Fr {
-    let mut words = [[0; 32]; 7];
-    words[0][..4].copy_from_slice(&selector);
-    words[1] = to_be_bytes(&outcome.epoch_tag);
-    words[2] = to_be_bytes(&outcome.registry_root);
-    words[3] = to_be_bytes(&outcome.parameters_hash);
-    words[4][24..].copy_from_slice(&outcome.zone.to_be_bytes());
-    words[5] = to_be_bytes(&outcome.out_commit);
-    words[6] = keccak256(data);
-    reduce_be_bytes(&keccak256(words.as_flattened()))
+    outcome.committed().fingerprint_point(selector, data)
 }
 
 /// `y = sum_i (payee_i z^(2i) + score_i z^(2i+1)) + sum_m digest_m z^(2N+m)`.
 #[must_use]
 pub fn fingerprint(z: Fr, payees: &[Fr], scores: &[u32], digests: &[Fr]) -> Fr {
-    let devices = payees
-        .iter()
-        .zip(scores)
-        .flat_map(|(payee, score)| [*payee, Fr::from(*score)]);
-    let coefficients: Vec<Fr> = devices.chain(digests.iter().copied()).collect();
-    coefficients
-        .iter()
-        .rev()
-        .fold(Fr::from(0u64), |sum, coefficient| sum * z + coefficient)
+    polynomial(z, &coefficients(payees, scores, digests))
 }
 
-/// The key pair behind absent seats. It is public: the secret bytes are `keccak256("popw/v1/absent-seat")`.
-static ABSENT_SEAT: LazyLock<(Point, Signature)> = LazyLock::new(|| {
-    let secret = SecretKey::from_bytes(&keccak256(b"popw/v1/absent-seat"));
-    (secret.public_key(), secret.sign(absent_seat_message()))
-});
-
-/// The key that an absent seat's signature is checked with.
-pub fn absent_seat_key() -> Point {
-    ABSENT_SEAT.0
-}
-
-/// The message of an absent seat's signature: `tag(absent-seat)`.
-#[must_use]
-pub fn absent_seat_message() -> Fr {
-    tag("absent-seat")
-}
-
-/// The constant, valid signature that fills an absent seat.
-#[must_use]
-pub fn absent_seat_signature() -> Signature {
-    ABSENT_SEAT.1
+/// Payee and score of each device, then the digests.
+fn coefficients(payees: &[Fr], scores: &[u32], digests: &[Fr]) -> Vec<Fr> {
+    let devices = payees.iter().zip(scores);
+    let devices = devices.flat_map(|(payee, score)| [*payee, Fr::from(*score)]);
+    devices.chain(digests.iter().copied()).collect()
 }
 
 /// Siblings of an empty path: for witnesses whose values do not matter.
