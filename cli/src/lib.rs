@@ -4,6 +4,8 @@
 //! |---|---|
 //! | [`demo`] | the whole story on a real log; start here |
 //! | [`commands`] | one module for each other command |
+
+//! | [`synthetic`] | keys, devices and watchers from a seed, for both |
 //! | [`evm`] | an Ethereum in this process, for the demo and for the contracts' tests |
 //! | [`fleet_folder`] | `FLEET_DIR/` on disk |
 //! | [`failure`], [`files`], [`screen`] | errors with exit codes, files, progress |
@@ -16,6 +18,7 @@ pub mod failure;
 pub mod files;
 pub mod fleet_folder;
 pub mod screen;
+pub mod synthetic;
 
 use clap::{Parser, Subcommand};
 use failure::Failure;
