@@ -4,7 +4,7 @@
 //! |---|---|
 //! | [`demo`] | the whole story on a real log; start here |
 //! | [`commands`] | one module for each other command |
-
+//! | [`simulate`] | a seeded fleet with attackers, and what the claims catch |
 //! | [`synthetic`] | keys, devices and watchers from a seed, for both |
 //! | [`evm`] | an Ethereum in this process, for the demo and for the contracts' tests |
 //! | [`fleet_folder`] | `FLEET_DIR/` on disk |
@@ -18,6 +18,7 @@ pub mod failure;
 pub mod files;
 pub mod fleet_folder;
 pub mod screen;
+pub mod simulate;
 pub mod synthetic;
 
 use clap::{Parser, Subcommand};
@@ -45,6 +46,8 @@ pub struct Cli {
 enum Command {
     /// The whole story on a real log: records, watchers, claim, proof, verdicts in Rust and in an EVM, forgeries
     Demo(demo::Args),
+    /// Make up a fleet with attackers, write its files, and say what the claims catch and what they do not
+    Simulate(simulate::Args),
     /// Verify a zone's attestations and write the witness, public inputs and settlement data
     Claim(commands::claim::Args),
     /// Prove an assignment; takes the arguments of rapidsnark's prover
@@ -72,6 +75,7 @@ enum Command {
 pub fn run(cli: &Cli) -> Result<(), Failure> {
     match &cli.command {
         Command::Demo(args) => demo::run(args),
+        Command::Simulate(args) => simulate::run(args),
         Command::Claim(args) => commands::claim::run(args),
         Command::Prove(args) => commands::prove::run(args),
         Command::Verify(args) => commands::verify::run(args),
