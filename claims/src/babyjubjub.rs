@@ -114,6 +114,27 @@ pub fn mul_base8_add_mul_vartime(s: &Scalar, h: &Scalar, point: &Point) -> Point
     sum
 }
 
+/// `s * Base8`, in time that depends on `s`: for public data and for keys that protect nothing.
+pub fn mul_base8_vartime(s: &Scalar) -> PointSum {
+    /// `b 256^i Base8` at `256 i + b`.
+    static MULTIPLES: LazyLock<Vec<Point>> = LazyLock::new(|| {
+        let mut unit = PointSum::from(base8());
+        let mut multiples = Vec::with_capacity(32 * 256);
+        for _ in 0..32 {
+            let mut sum = PointSum::zero();
+            for _ in 0..256 {
+                multiples.push(sum);
+                sum += unit;
+            }
+            unit = sum;
+        }
+        PointSum::normalize_batch(&multiples)
+    });
+    let bytes = s.into_bigint().to_bytes_le();
+    let digits = MULTIPLES.chunks(256).zip(&bytes);
+    digits.fold(PointSum::zero(), |sum, (row, byte)| sum + row[usize::from(*byte)])
+}
+
 /// Window of the digits that meet Base8, whose 64 odd multiples are computed once.
 const BASE8_WINDOW: usize = 8;
 /// Window of the digits that meet another point: 8 odd multiples a call.
@@ -224,6 +245,7 @@ mod tests {
             (base8() + base8()).into_affine(),
         ];
         for s in &edges {
+            assert_eq!(mul_base8_vartime(s), base8() * *s);
             for h in &edges {
                 for point in points.iter().chain(&small_order()) {
                     let expected = base8() * *s + point.mul_bigint(h.into_bigint());

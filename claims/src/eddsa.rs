@@ -15,7 +15,8 @@ use blake_hash::{Blake512, Digest};
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 use crate::babyjubjub::{
-    Point, PointError, PointSum, Scalar, base8, is_valid_key, mul_base8_add_mul_vartime, parse_point,
+    Point, PointError, PointSum, Scalar, base8, is_valid_key, mul_base8_add_mul_vartime, mul_base8_vartime,
+    parse_point,
 };
 use crate::field::{Fr, to_be_bytes};
 use crate::poseidon::hash;
@@ -134,13 +135,24 @@ impl SecretKey {
     /// `BLAKE-512(second half of the key's hash || m, 32 bytes, little-endian)` modulo l.
     #[must_use]
     pub fn sign(&self, message: Fr) -> Signature {
+        self.sign_with(message, |nonce| (base8() * *nonce).into_affine())
+    }
+
+    /// The same signature as [`Self::sign`], some five times as fast, in time that depends on the secret nonce:
+    /// for keys that protect nothing, as those of a simulation.
+    #[must_use]
+    pub fn sign_vartime(&self, message: Fr) -> Signature {
+        self.sign_with(message, |nonce| mul_base8_vartime(nonce).into_affine())
+    }
+
+    fn sign_with(&self, message: Fr, mul_base8: impl FnOnce(&Scalar) -> Point) -> Signature {
         let mut preimage = Zeroizing::new([0; 64]);
         preimage[..32].copy_from_slice(&self.nonce_prefix);
         preimage[32..].copy_from_slice(&to_be_bytes(&message));
         preimage[32..].reverse();
         let digest = Zeroizing::new(<[u8; 64]>::from(Blake512::digest(&preimage[..])));
         let nonce = Zeroizing::new(Scalar::from_le_bytes_mod_order(&*digest));
-        let r8 = (base8() * *nonce).into_affine();
+        let r8 = mul_base8(&nonce);
         let h = times_8(&challenge(&r8, &self.public, message));
         Signature {
             r8,
@@ -163,6 +175,18 @@ pub fn verify(key: &Point, message: Fr, signature: &Signature) -> Result<(), Edd
     if !is_valid_key(key) {
         return Err(EddsaError::InvalidKey);
     }
+    verify_with_valid_key(key, message, signature)
+}
+
+/// [`verify`] with a key that has passed [`is_valid_key`], as every key of a registry has: half the time.
+///
+/// # Errors
+/// Those of [`verify`] but for [`EddsaError::InvalidKey`].
+pub(crate) fn verify_with_valid_key(
+    key: &Point,
+    message: Fr,
+    signature: &Signature,
+) -> Result<(), EddsaError> {
     if !signature.r8.is_on_curve() {
         return Err(EddsaError::InvalidR8);
     }

@@ -6,7 +6,8 @@
 //! Depends on [`crate::eddsa`], [`crate::registry`]. Next: [`crate::attestation`], where watchers collect
 //! records.
 
-use crate::eddsa::{EddsaError, SecretKey, Signature, verify};
+use crate::babyjubjub::Point;
+use crate::eddsa::{EddsaError, SecretKey, Signature, verify_with_valid_key};
 use crate::field::{Fr, keccak248, tag};
 use crate::poseidon::hash;
 use crate::registry::DeviceRegistry;
@@ -32,6 +33,14 @@ pub enum RecordError {
         time: u64,
         /// What the check found.
         error: EddsaError,
+    },
+    /// A verified record is used where another epoch tag or another session key counts.
+    #[error("record of device {device_index} at {time}: verified for another epoch tag or session key")]
+    VerifiedElsewhere {
+        /// Registry index in the record.
+        device_index: u64,
+        /// Time in the record, Unix seconds.
+        time: u64,
     },
 }
 
@@ -73,6 +82,15 @@ impl Record {
             signature: session_key.sign(self.message(epoch_tag)),
         }
     }
+
+    /// The same as [`Self::sign`] by [`SecretKey::sign_vartime`]: for keys that protect nothing.
+    #[must_use]
+    pub fn sign_vartime(self, epoch_tag: Fr, session_key: &SecretKey) -> SignedRecord {
+        SignedRecord {
+            record: self,
+            signature: session_key.sign_vartime(self.message(epoch_tag)),
+        }
+    }
 }
 
 /// A record as it arrives.
@@ -96,7 +114,7 @@ impl SignedRecord {
         let device = registry
             .device(device_index)
             .ok_or(RecordError::UnknownDevice { device_index })?;
-        verify(
+        verify_with_valid_key(
             &device.session_key,
             self.record.message(epoch_tag),
             &self.signature,
@@ -109,15 +127,18 @@ impl SignedRecord {
         Ok(VerifiedRecord {
             record: self.record,
             epoch_tag,
+            session_key: device.session_key,
         })
     }
 }
 
-/// A record whose signature was checked, for one epoch tag.
+/// A record whose signature was checked, for one epoch tag and one session key. It remembers both, so that a
+/// check counts only where the same two count: [`Self::check_for`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct VerifiedRecord {
     record: Record,
     epoch_tag: Fr,
+    session_key: Point,
 }
 
 impl VerifiedRecord {
@@ -131,6 +152,25 @@ impl VerifiedRecord {
     #[must_use]
     pub fn epoch_tag(&self) -> Fr {
         self.epoch_tag
+    }
+
+    /// Whether [`SignedRecord::verify`] would say the same for this epoch tag and registry: compares instead of
+    /// computing.
+    ///
+    /// # Errors
+    /// [`RecordError::UnknownDevice`], [`RecordError::VerifiedElsewhere`].
+    pub fn check_for(&self, epoch_tag: Fr, registry: &DeviceRegistry) -> Result<(), RecordError> {
+        let Record {
+            device_index, time, ..
+        } = self.record;
+        let device = registry
+            .device(device_index)
+            .ok_or(RecordError::UnknownDevice { device_index })?;
+        if (self.epoch_tag, self.session_key) == (epoch_tag, device.session_key) {
+            Ok(())
+        } else {
+            Err(RecordError::VerifiedElsewhere { device_index, time })
+        }
     }
 }
 
@@ -166,6 +206,35 @@ mod tests {
             .verify(tag, &registry())
             .unwrap();
         assert_eq!((verified.record(), verified.epoch_tag()), (&record(), tag));
+        assert_eq!(
+            record().sign_vartime(tag, &session_key(4)),
+            record().sign(tag, &session_key(4))
+        );
+    }
+
+    #[test]
+    fn a_verified_record_counts_for_its_epoch_tag_and_key_only() {
+        let tag = Fr::from(77u64);
+        let verified = record()
+            .sign(tag, &session_key(4))
+            .verify(tag, &registry())
+            .unwrap();
+        assert_eq!(verified.check_for(tag, &registry()), Ok(()));
+        let elsewhere = RecordError::VerifiedElsewhere {
+            device_index: 4,
+            time: record().time,
+        };
+        assert_eq!(
+            verified.check_for(Fr::from(78u64), &registry()),
+            Err(elsewhere.clone())
+        );
+        let other_key = DeviceRegistry::new(2, [(4, example_device(5))]).unwrap();
+        assert_eq!(verified.check_for(tag, &other_key), Err(elsewhere));
+        let without = DeviceRegistry::new(2, []).unwrap();
+        assert_eq!(
+            verified.check_for(tag, &without),
+            Err(RecordError::UnknownDevice { device_index: 4 })
+        );
     }
 
     #[test]

@@ -5,6 +5,8 @@
 //! | [`demo`] | the whole story on a real log; start here |
 //! | [`commands`] | one module for each other command |
 //! | [`epoch`] | a whole epoch of a fleet: every zone proven, everything that settles it |
+//! | [`simulate`] | a seeded fleet with attackers, and what the claims catch |
+//! | [`synthetic`] | keys, devices and watchers from a seed, for both |
 //! | [`evm`] | an Ethereum in this process, for the demo and for the contracts' tests |
 //! | [`fleet_folder`] | `FLEET_DIR/` on disk |
 //! | [`failure`], [`files`], [`screen`] | errors with exit codes, files, progress |
@@ -18,6 +20,8 @@ pub mod failure;
 pub mod files;
 pub mod fleet_folder;
 pub mod screen;
+pub mod simulate;
+pub mod synthetic;
 
 use clap::{Parser, Subcommand};
 use failure::Failure;
@@ -44,6 +48,8 @@ pub struct Cli {
 enum Command {
     /// The whole story on a real log: records, watchers, claim, proof, verdicts in Rust and in an EVM, forgeries
     Demo(demo::Args),
+    /// Make up a fleet with attackers, write its files, and say what the claims catch and what they do not
+    Simulate(simulate::Args),
     /// Verify a zone's attestations and write the witness, public inputs and settlement data
     Claim(commands::claim::Args),
     /// Prove a whole epoch of a fleet, zone after zone; plan how to cut one
@@ -74,6 +80,7 @@ enum Command {
 pub fn run(cli: &Cli) -> Result<(), Failure> {
     match &cli.command {
         Command::Demo(args) => demo::run(args),
+        Command::Simulate(args) => simulate::run(args),
         Command::Claim(args) => commands::claim::run(args),
         Command::Epoch(command) => epoch::run(command),
         Command::Prove(args) => commands::prove::run(args),

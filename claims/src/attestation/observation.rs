@@ -6,7 +6,7 @@ use super::{Attestation, Bitmap};
 use crate::eddsa::SecretKey;
 use crate::epoch::Epoch;
 use crate::field::Fr;
-use crate::record::{RecordError, SignedRecord, VerifiedRecord};
+use crate::record::{Record, RecordError, SignedRecord, VerifiedRecord};
 use crate::registry::DeviceRegistry;
 
 /// Why an observation cannot start.
@@ -50,6 +50,13 @@ pub enum Refusal {
         /// Time in the record, Unix seconds.
         time: u64,
     },
+}
+
+fn refusal_of(error: RecordError) -> Refusal {
+    match error {
+        RecordError::UnknownDevice { device_index } => Refusal::UnknownDevice { device_index },
+        error => Refusal::BadSignature(error),
+    }
 }
 
 /// How many records were refused, by reason.
@@ -126,7 +133,58 @@ impl<'a> Observation<'a> {
     /// # Errors
     /// [`Refusal`]; it is also counted in [`Self::refusals`].
     pub fn receive(&mut self, received_at: u64, signed: &SignedRecord) -> Result<VerifiedRecord, Refusal> {
-        self.check(received_at, signed).inspect_err(|refusal| {
+        let place = self.place(received_at, signed.record.device_index);
+        let taken = place.and_then(|place| {
+            let verified = signed.verify(self.epoch_tag, self.registry).map_err(refusal_of)?;
+            self.note(place, &verified)?;
+            Ok(verified)
+        });
+        self.counted(taken)
+    }
+
+    /// Takes a record whose signature was checked already, perhaps for another watcher of the zone. That check
+    /// counts if it was for this epoch tag and the session key that this registry has.
+    ///
+    /// # Errors
+    /// As [`Self::receive`]; a check that does not count is a [`Refusal::BadSignature`].
+    pub fn receive_verified(&mut self, received_at: u64, verified: &VerifiedRecord) -> Result<(), Refusal> {
+        let place = self.place(received_at, verified.record().device_index);
+        let taken = place.and_then(|place| {
+            verified
+                .check_for(self.epoch_tag, self.registry)
+                .map_err(refusal_of)?;
+            self.note(place, verified)
+        });
+        self.counted(taken)
+    }
+
+    /// Position in the zone and slot of a record, if it belongs into this bitmap at all.
+    fn place(&self, received_at: u64, device_index: u64) -> Result<(usize, usize), Refusal> {
+        let slot = self
+            .epoch
+            .slot_of(received_at)
+            .ok_or(Refusal::OutsideEpoch { received_at })?;
+        let position = device_index
+            .checked_sub(self.first_device)
+            .and_then(|position| usize::try_from(position).ok())
+            .filter(|position| *position < self.bitmap.devices())
+            .ok_or(Refusal::UnknownDevice { device_index })?;
+        Ok((position, slot as usize))
+    }
+
+    fn note(&mut self, (position, slot): (usize, usize), verified: &VerifiedRecord) -> Result<(), Refusal> {
+        let Record {
+            device_index, time, ..
+        } = *verified.record();
+        if !self.seen.insert((device_index, time)) {
+            return Err(Refusal::Duplicate { device_index, time });
+        }
+        self.bitmap.set(position, slot, true);
+        Ok(())
+    }
+
+    fn counted<T>(&mut self, taken: Result<T, Refusal>) -> Result<T, Refusal> {
+        taken.inspect_err(|refusal| {
             let count = match refusal {
                 Refusal::OutsideEpoch { .. } => &mut self.refusals.outside_epoch,
                 Refusal::UnknownDevice { .. } => &mut self.refusals.unknown_device,
@@ -135,31 +193,6 @@ impl<'a> Observation<'a> {
             };
             *count += 1;
         })
-    }
-
-    fn check(&mut self, received_at: u64, signed: &SignedRecord) -> Result<VerifiedRecord, Refusal> {
-        let slot = self
-            .epoch
-            .slot_of(received_at)
-            .ok_or(Refusal::OutsideEpoch { received_at })?;
-        let device_index = signed.record.device_index;
-        let position = device_index
-            .checked_sub(self.first_device)
-            .and_then(|position| usize::try_from(position).ok())
-            .filter(|position| *position < self.bitmap.devices())
-            .ok_or(Refusal::UnknownDevice { device_index })?;
-        let verified = signed
-            .verify(self.epoch_tag, self.registry)
-            .map_err(|error| match error {
-                RecordError::UnknownDevice { device_index } => Refusal::UnknownDevice { device_index },
-                error => Refusal::BadSignature(error),
-            })?;
-        let time = verified.record().time;
-        if !self.seen.insert((device_index, time)) {
-            return Err(Refusal::Duplicate { device_index, time });
-        }
-        self.bitmap.set(position, slot as usize, true);
-        Ok(verified)
     }
 
     /// What was refused so far.
@@ -188,7 +221,7 @@ mod tests {
 
     use super::*;
     use crate::field::keccak256;
-    use crate::record::{Record, payload_of};
+    use crate::record::payload_of;
     use crate::registry::example_device;
 
     const ZONE: u64 = 2;
@@ -262,6 +295,54 @@ mod tests {
         assert_eq!(
             attestation,
             Attestation::sign(&key, Fr::from(7u64), ZONE, 1, &bitmap)
+        );
+    }
+
+    #[test]
+    fn a_record_that_was_verified_before_is_held_to_the_same_rules() {
+        let devices = [0, 32, 33].map(|index| (index, example_device(index)));
+        let registry = DeviceRegistry::new(2, devices).unwrap();
+        let epoch = Epoch::new(10, 240, 24).unwrap();
+        let tag = Fr::from(7u64);
+        let observation = |registry| Observation::new(registry, epoch, tag, ZONE, 16, 1).unwrap();
+        let verified = |device, tag| {
+            signed(device, 2_400, tag)
+                .verify(Fr::from(tag), &registry)
+                .unwrap()
+        };
+
+        let (mut by_itself, mut by_another) = (observation(&registry), observation(&registry));
+        let record = by_itself.receive(2_400, &signed(32, 2_400, 7)).unwrap();
+        assert_eq!(by_another.receive_verified(2_400, &record), Ok(()));
+        assert_eq!(by_itself.bitmap(), by_another.bitmap());
+
+        let mut refused = |at, record| by_another.receive_verified(at, record).unwrap_err();
+        let (device_index, time) = (32, 2_400);
+        assert_eq!(refused(2_500, &record), Refusal::Duplicate { device_index, time });
+        assert_eq!(
+            refused(2_640, &record),
+            Refusal::OutsideEpoch { received_at: 2_640 }
+        );
+        let of_another_zone = verified(0, 7);
+        assert_eq!(
+            refused(2_400, &of_another_zone),
+            Refusal::UnknownDevice { device_index: 0 }
+        );
+        let elsewhere = Refusal::BadSignature(RecordError::VerifiedElsewhere { device_index, time });
+        let of_another_epoch = verified(32, 6);
+        assert_eq!(refused(2_410, &of_another_epoch), elsewhere);
+        assert_eq!(by_another.refusals().total(), 4);
+        assert_eq!(by_another.bitmap().count(), 1);
+
+        let other = DeviceRegistry::new(2, [(32, example_device(33))]).unwrap();
+        assert_eq!(
+            observation(&other).receive_verified(2_400, &record),
+            Err(elsewhere)
+        );
+        let empty = DeviceRegistry::new(2, []).unwrap();
+        assert_eq!(
+            observation(&empty).receive_verified(2_400, &record),
+            Err(Refusal::UnknownDevice { device_index })
         );
     }
 

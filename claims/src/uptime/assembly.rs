@@ -6,6 +6,7 @@ use rayon::prelude::*;
 
 use super::{ClaimError, DeviceWitness, Parameters, SeatWitness, Shape, Witness, absent_seat_signature};
 use crate::attestation::{Attestation, Bitmap};
+use crate::babyjubjub::Point;
 use crate::committee::draw;
 use crate::eddsa::EddsaError;
 use crate::field::Fr;
@@ -156,27 +157,8 @@ impl Network<'_> {
         let watcher = self.watchers.watcher(seat, leaf)?;
         let path = self.watchers.path(seat, leaf)?;
         let (bitmap, signature) = match vote {
-            Some(Vote { bitmap, attestation }) => {
-                if (attestation.zone, attestation.seat) != (zone, seat) {
-                    let Attestation {
-                        zone, seat: named, ..
-                    } = *attestation;
-                    return Err(AssemblyError::WrongSeat { seat, zone, named });
-                }
-                for (what, expected, got) in [
-                    ("devices of a bitmap", self.shape.devices, bitmap.devices()),
-                    ("slots of a bitmap", self.shape.slots, bitmap.slots()),
-                ] {
-                    if expected != got {
-                        return Err(AssemblyError::Shape { what, expected, got });
-                    }
-                }
-                if attestation.digest != bitmap.digest() {
-                    return Err(AssemblyError::Digest { seat });
-                }
-                attestation
-                    .verify(self.epoch_tag, &watcher.key)
-                    .map_err(|error| AssemblyError::Signature { seat, error })?;
+            Some(vote @ Vote { bitmap, attestation }) => {
+                self.check(zone, seat, &watcher.key, vote)?;
                 (bitmap.clone(), attestation.signature)
             }
             None => (
@@ -193,6 +175,42 @@ impl Network<'_> {
             path,
             signature,
         })
+    }
+
+    /// Whether a vote may take a seat of a zone: what [`Self::witness`] asks of every vote.
+    ///
+    /// # Errors
+    /// [`AssemblyError`] of the vote; [`AssemblyError::Watchers`] for a seat that does not exist.
+    pub fn check_vote(&self, zone: u64, seat: usize, vote: &Vote) -> Result<(), AssemblyError> {
+        let leaves = draw(self.epoch_tag, zone, self.shape.watchers, self.shape.seat_levels);
+        // A seat that was not drawn has no leaf: the registry refuses any leaf of it.
+        let leaf = leaves.get(seat).copied().unwrap_or(u64::MAX);
+        let watcher = self.watchers.watcher(seat, leaf)?;
+        self.check(zone, seat, &watcher.key, vote)
+    }
+
+    fn check(&self, zone: u64, seat: usize, key: &Point, vote: &Vote) -> Result<(), AssemblyError> {
+        let Vote { bitmap, attestation } = vote;
+        if (attestation.zone, attestation.seat) != (zone, seat) {
+            let Attestation {
+                zone, seat: named, ..
+            } = *attestation;
+            return Err(AssemblyError::WrongSeat { seat, zone, named });
+        }
+        for (what, expected, got) in [
+            ("devices of a bitmap", self.shape.devices, bitmap.devices()),
+            ("slots of a bitmap", self.shape.slots, bitmap.slots()),
+        ] {
+            if expected != got {
+                return Err(AssemblyError::Shape { what, expected, got });
+            }
+        }
+        if attestation.digest != bitmap.digest() {
+            return Err(AssemblyError::Digest { seat });
+        }
+        attestation
+            .verify(self.epoch_tag, key)
+            .map_err(|error| AssemblyError::Signature { seat, error })
     }
 }
 
@@ -275,6 +293,34 @@ mod tests {
         assert_eq!(flipped, AssemblyError::Digest { seat: 1 });
         let replayed = refused(|f| f.epoch_tag += Fr::from(1u64));
         assert!(matches!(replayed, AssemblyError::Signature { seat: 0, .. }));
+    }
+
+    #[test]
+    fn a_vote_is_checked_alone_as_in_the_witness() {
+        let fixture = Fixture::new();
+        let check = |seat, vote: &Vote| fixture.network().check_vote(fixture.zone, seat, vote);
+        let vote = fixture.votes[1].as_ref().unwrap();
+        assert_eq!(check(1, vote), Ok(()));
+        assert!(matches!(
+            check(2, vote),
+            Err(AssemblyError::WrongSeat {
+                seat: 2,
+                named: 1,
+                ..
+            })
+        ));
+        assert!(matches!(
+            check(4, vote),
+            Err(AssemblyError::Watchers(WatcherError::NoSuchLeaf { seat: 4, .. }))
+        ));
+        let mut flipped = vote.clone();
+        flipped.bitmap.set(9, 23, true);
+        assert_eq!(check(1, &flipped), Err(AssemblyError::Digest { seat: 1 }));
+        flipped.attestation.digest = flipped.bitmap.digest();
+        assert!(matches!(
+            check(1, &flipped),
+            Err(AssemblyError::Signature { seat: 1, .. })
+        ));
     }
 
     #[test]

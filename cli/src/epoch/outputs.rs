@@ -1,14 +1,12 @@
 //! The folder that an epoch's run fills: where each file is, and the files that are made of all zones together.
 
 use crate::failure::Failure;
-use crate::files::{create_folder, rename_into_place, write};
+use crate::files::{Streamed, create_folder, write};
 use crate::fleet_folder::{claims_json, settlement_json};
 use popw_claims::fleet::{Claim, Fleet, Rejection};
 use popw_claims::settlement::KeccakTree;
 use popw_verifier::{Bn254, Proof, snarkjs};
 use serde_json::json;
-use std::fs::File;
-use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 /// Paths of the files.
@@ -106,62 +104,9 @@ pub fn settlement(claim: &Claim, path: &[[u8; 32]]) -> String {
     settlement.to_string()
 }
 
-/// A file with a line for each part, too large to be made in memory: whole under its name, or not there.
-pub struct LinesFile {
-    path: PathBuf,
-    partial: PathBuf,
-    writer: BufWriter<File>,
-}
-
-impl LinesFile {
-    /// Begins a file.
-    ///
-    /// # Errors
-    /// If it cannot be created.
-    pub fn create(path: &Path) -> Result<Self, Failure> {
-        let partial = path.with_added_extension("partial");
-        let file = File::create(&partial).map_err(|error| unwritable(path, error))?;
-        Ok(Self {
-            path: path.to_owned(),
-            partial,
-            writer: BufWriter::new(file),
-        })
-    }
-
-    /// Adds a text.
-    ///
-    /// # Errors
-    /// If it cannot be written.
-    pub fn add(&mut self, text: impl std::fmt::Display) -> Result<(), Failure> {
-        write!(self.writer, "{text}").map_err(|error| unwritable(&self.path, error))
-    }
-
-    /// Gives the file its name.
-    ///
-    /// # Errors
-    /// If it cannot be written.
-    pub fn finish(self) -> Result<(), Failure> {
-        let Self {
-            path,
-            partial,
-            writer,
-        } = self;
-        let finish = || {
-            let file = writer.into_inner().map_err(std::io::Error::other)?;
-            file.sync_all()?;
-            rename_into_place(&partial, &path)
-        };
-        finish().map_err(|error| unwritable(&path, error))
-    }
-}
-
-fn unwritable(path: &Path, error: impl std::fmt::Display) -> Failure {
-    Failure::internal(format!("{}: cannot be written: {error}", path.display()))
-}
-
 /// `claims.json`: one object whose `zones` are lines of their own.
 pub struct ClaimsFile {
-    file: LinesFile,
+    file: Streamed,
     separator: &'static str,
 }
 
@@ -171,11 +116,9 @@ impl ClaimsFile {
     /// # Errors
     /// If it cannot be created.
     pub fn create(path: &Path, fleet: &Fleet) -> Result<Self, Failure> {
-        let mut file = LinesFile::create(path)?;
-        file.add(format_args!(
-            "{{\"epoch\":{},\"zones\":[\n",
-            fleet.epoch().number()
-        ))?;
+        let mut file = Streamed::create(path)?;
+        let number = fleet.epoch().number();
+        file.print(format_args!("{{\"epoch\":{number},\"zones\":[\n"))?;
         Ok(Self { file, separator: "" })
     }
 
@@ -184,8 +127,8 @@ impl ClaimsFile {
     /// # Errors
     /// If it cannot be written.
     pub fn add(&mut self, fleet: &Fleet, claim: &Claim) -> Result<(), Failure> {
-        self.file
-            .add(format_args!("{}{}", self.separator, claims_json(fleet, claim)?))?;
+        let claims = claims_json(fleet, claim)?;
+        self.file.print(format_args!("{}{claims}", self.separator))?;
         self.separator = ",\n";
         Ok(())
     }
@@ -195,7 +138,7 @@ impl ClaimsFile {
     /// # Errors
     /// If it cannot be written.
     pub fn finish(mut self) -> Result<(), Failure> {
-        self.file.add("\n]}\n")?;
+        self.file.print("\n]}\n")?;
         self.file.finish()
     }
 }

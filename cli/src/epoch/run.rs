@@ -7,12 +7,11 @@
 use crate::commands::Compute;
 use crate::commands::circuit::CircuitName;
 use crate::epoch::outputs::{
-    ClaimsFile, LinesFile, Outputs, attestation_tree, attestations_json, public_json, rejected_line,
-    settlement,
+    ClaimsFile, Outputs, attestation_tree, attestations_json, public_json, rejected_line, settlement,
 };
 use crate::epoch::state::{Header, State, ZoneDone};
 use crate::failure::{Failure, in_file};
-use crate::files::{read_bytes, read_text, write};
+use crate::files::{Streamed, read_bytes, read_text, write};
 use crate::fleet_folder;
 use crate::screen::{Screen, show};
 use popw_claims::field::to_decimal;
@@ -81,10 +80,10 @@ pub fn run(args: &Args) -> Result<(), Failure> {
     };
     screen.begin("verifying the attestations");
     let mut rejections = Rejections::default();
-    let mut rejected = LinesFile::create(&outputs.rejected())?;
+    let mut rejected = Streamed::create(&outputs.rejected())?;
     let mut unwritten = None;
     let attestations = fleet_folder::ingest(&args.fleet, &fleet, |rejection| {
-        if let Err(failure) = rejected.add(rejected_line(&rejection)) {
+        if let Err(failure) = rejected.print(rejected_line(&rejection)) {
             unwritten.get_or_insert(failure);
         }
         rejections.add(&rejection.to_string(), rejection.reason);
