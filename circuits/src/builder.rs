@@ -238,7 +238,17 @@ impl<F: PrimeField> Builder<F> {
     /// `a / b` for a non-zero b: a hint q with the row `q * b = a`. If b is 0 the row has no solution, unless a is 0 too:
     /// the caller must know that b and a are not both 0.
     pub fn divide(&mut self, name: &'static str, a: &Lc<F>, b: &Lc<F>) -> Lc<F> {
-        let quotient = self.hint(name, b.value.inverse().unwrap_or(F::ZERO) * a.value);
+        self.divide_knowing(name, a, b, F::ZERO)
+    }
+
+    /// `a / b` as [`Builder::divide`], the same wire and row, with what should be the inverse of b's value: many inverses
+    /// together cost less than each alone. If it is not (a dishonest value came before), it is computed.
+    pub fn divide_knowing(&mut self, name: &'static str, a: &Lc<F>, b: &Lc<F>, inverse: F) -> Lc<F> {
+        let inverse = match (b.value * inverse).is_one() {
+            true => inverse,
+            false => b.value.inverse().unwrap_or(F::ZERO),
+        };
+        let quotient = self.hint(name, inverse * a.value);
         self.enforce(&quotient, b, a);
         quotient
     }

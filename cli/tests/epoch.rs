@@ -125,7 +125,11 @@ fn recorded(out: &Path) -> Vec<u64> {
     state[..whole]
         .lines()
         .skip(1)
-        .map(|line| serde_json::from_str::<Value>(line).unwrap()["zone"].as_u64().unwrap())
+        .map(|line| {
+            serde_json::from_str::<Value>(line).unwrap()["zone"]
+                .as_u64()
+                .unwrap()
+        })
         .collect()
 }
 
@@ -138,7 +142,10 @@ fn killed_five_times_it_ends_with_the_same_files() {
     let summary: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(summary["zones"], ZONES);
     assert_eq!(summary["zones_proven_now"], ZONES);
-    assert!(summary["rejected"]["contradiction"].as_u64().unwrap() > 0, "{summary}");
+    assert!(
+        summary["rejected"]["contradiction"].as_u64().unwrap() > 0,
+        "{summary}"
+    );
     assert_eq!(recorded(&whole), (0..ZONES as u64).collect::<Vec<_>>());
 
     let out = temporary("killed-out");
@@ -148,7 +155,10 @@ fn killed_five_times_it_ends_with_the_same_files() {
         // Until some more zones are recorded, then a moment that differs each time, in the middle of a zone.
         let goal = (round * ZONES / 6).max(recorded(&out).len() + 1);
         while recorded(&out).len() < goal {
-            assert!(child.try_wait().unwrap().is_none(), "it ended before it was killed");
+            assert!(
+                child.try_wait().unwrap().is_none(),
+                "it ended before it was killed"
+            );
             std::thread::sleep(Duration::from_millis(2));
         }
         std::thread::sleep(Duration::from_millis(13 * round as u64));
@@ -170,7 +180,10 @@ fn killed_five_times_it_ends_with_the_same_files() {
     let output = run(&fleet, &out);
     assert!(output.status.success(), "{}", text(&output.stderr));
     let summary: Value = serde_json::from_slice(&output.stdout).unwrap();
-    assert_eq!(summary["zones_proven_now"].as_u64().unwrap() as usize, ZONES - proofs.len());
+    assert_eq!(
+        summary["zones_proven_now"].as_u64().unwrap() as usize,
+        ZONES - proofs.len()
+    );
 
     let (mut expected, mut got) = (files(&whole), files(&out));
     for (name, proof) in &proofs {
@@ -236,7 +249,11 @@ fn a_folder_that_was_changed_is_refused() {
     let (code, message) = refusal("proofs/5.json", &text(&original["proofs/5.json"]), &proof);
     assert_eq!(code, 1);
     assert!(message.contains("proofs/5.json"), "{message}");
-    let (code, message) = refusal("state.jsonl", "\"zone\":4,\"total_score\":", "\"zone\":4,\"total_score\":1");
+    let (code, message) = refusal(
+        "state.jsonl",
+        "\"zone\":4,\"total_score\":",
+        "\"zone\":4,\"total_score\":1",
+    );
     assert_eq!(code, 1);
     assert!(message.contains("zone 4"), "{message}");
     let (code, message) = refusal("state.jsonl", "\"zone\":4", "\"zoom\":4");
@@ -270,14 +287,27 @@ fn the_two_encodings_give_the_same_epoch() {
         assert!(output.status.success(), "{}", text(&output.stderr));
         files(&out)
     });
-    for name in ["claims.json", "attestations.json", "settle/0.json", "settle/19.json"] {
+    for name in [
+        "claims.json",
+        "attestations.json",
+        "settle/0.json",
+        "settle/19.json",
+    ] {
         assert!(lines[name] == compact[name], "{name}");
     }
 }
 
 #[test]
 fn plans_are_printed() {
-    let output = done(&["epoch", "plan", "--devices", "1000", "--json", "--max-power", "18"]);
+    let output = done(&[
+        "epoch",
+        "plan",
+        "--devices",
+        "1000",
+        "--json",
+        "--max-power",
+        "18",
+    ]);
     let plan: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(plan["best"]["devices"], 16);
     assert_eq!(plan["best"]["zones"], 63);

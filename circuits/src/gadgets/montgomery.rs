@@ -99,12 +99,18 @@ pub fn add(cs: &mut Builder<Fr>, p: &Montgomery, q: &Montgomery) -> Montgomery {
     Montgomery { u, v }
 }
 
-/// `2P + Q` as `(P + Q) + P`, for `P != +-Q` and `P + Q != +-P`: 5 rows.
-pub fn double_add(cs: &mut Builder<Fr>, p: &Montgomery, q: &Montgomery) -> Montgomery {
-    let first = cs.divide("slope", &(&q.v - &p.v), &(&q.u - &p.u));
+/// `2P + Q` as `(P + Q) + P`, for `P != +-Q` and `P + Q != +-P`: 5 rows. `inverses` should be those of the two denominators
+/// ([`Builder::divide_knowing`]).
+pub fn double_add(cs: &mut Builder<Fr>, p: &Montgomery, q: &Montgomery, inverses: [Fr; 2]) -> Montgomery {
+    let first = cs.divide_knowing("slope", &(&q.v - &p.v), &(&q.u - &p.u), inverses[0]);
     let middle = cs.mul_sub("middle", &first, &first, &(&p.u + &q.u + MONTGOMERY_A));
     // The second slope is -(first + step): v of the middle point is first (p.u - middle) - p.v.
-    let step = cs.divide("step", &(p.v.clone() * Fr::from(2u64)), &(&middle - &p.u));
+    let step = cs.divide_knowing(
+        "step",
+        &(p.v.clone() * Fr::from(2u64)),
+        &(&middle - &p.u),
+        inverses[1],
+    );
     let second = -(first + &step);
     let u = cs.mul_sub("u", &second, &second, &(&middle + &p.u + MONTGOMERY_A));
     let v = cs.mul_sub("v", &second, &(&p.u - &u), &p.v);
