@@ -6,6 +6,7 @@
 //! | [`commands`] | one module for each other command |
 //! | [`evm`] | an Ethereum in this process, for the demo and for the contracts' tests |
 //! | [`fleet_folder`] | `FLEET_DIR/` on disk |
+//! | [`report`] | reports for people, as HTML files that stand alone |
 //! | [`failure`], [`files`], [`screen`] | errors with exit codes, files, progress |
 #![forbid(unsafe_code)]
 
@@ -15,6 +16,7 @@ pub mod evm;
 pub mod failure;
 pub mod files;
 pub mod fleet_folder;
+pub mod report;
 pub mod screen;
 
 use clap::{Parser, Subcommand};
