@@ -4,14 +4,14 @@
 use super::markup::{Element, element, label, path, scaled, svg};
 
 /// Width of a chart. It is shown at about this many pixels on every screen, so that its text keeps its size.
-const WIDTH: i64 = 440;
+const WIDTH: i64 = 400;
 /// Height of a row, and of its bar.
 const ROW: i64 = 18;
 const BAR: i64 = 12;
 /// Average width of a character, rounded up.
 const CHARACTER: i64 = 7;
 /// Longest label, in characters; longer ones are cut.
-const LABEL_MAX: usize = 26;
+const LABEL_MAX: usize = 34;
 
 /// A row of a chart.
 pub(super) struct Bar {
@@ -127,11 +127,11 @@ mod tests {
             bar("none", &[0]),
         ];
         let chart = bars("c", "t", "d", "", &["s0"], &rows).to_string();
-        // 440 less 4 and 3 characters of 7 and twice 8.
+        // 400 less 4 and 3 characters of 7 and twice 8.
         let data: Vec<_> = chart.split("M36 ").skip(1).take(3).collect();
         assert_eq!(
             data.iter().map(|row| &row[..7]).collect::<Vec<_>>(),
-            ["3h375v1", "21h187.", "39h3.7v"]
+            ["3h335v1", "21h167.", "39h3.3v"]
         );
         assert_eq!(
             chart.matches("v12").count(),

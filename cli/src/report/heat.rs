@@ -7,7 +7,7 @@ use super::text::{grouped, time_marks};
 const WIDTH: i64 = 960;
 const LEFT: i64 = 112;
 /// Room above for the name of the rows, below for the times, right for the last time.
-const TOP: i64 = 20;
+const TOP: i64 = 26;
 const BOTTOM: i64 = 38;
 const RIGHT: i64 = 20;
 /// Height of all rows, unless there are few.
@@ -116,7 +116,7 @@ impl HeatMap<'_> {
             .collect();
         svg(self.id, [WIDTH, bottom + BOTTOM], self.title, self.description)
             .class("chart heat")
-            .child(label("axis end", LEFT - 8, TOP - 7, self.axis))
+            .child(label("axis end", LEFT - 8, TOP - 11, self.axis))
             .child(path("empty", &format!("M{LEFT} {TOP}H{right}V{bottom}H{LEFT}z")))
             .child(element("g").class("cells").children(cells))
             .child(path("rule", &ticks))
@@ -183,7 +183,7 @@ mod tests {
         ]);
         // 828 units wide: columns of 207.
         assert!(
-            drawn.contains("M112 20h414v20h-414z") && drawn.contains("M733 20h207v20h-207z"),
+            drawn.contains("M112 26h414v20h-414z") && drawn.contains("M733 46h207v20h-207z"),
             "{drawn}"
         );
         assert!(drawn.contains("none: 1 cells") && drawn.contains("all: 3 cells"));

@@ -33,7 +33,7 @@ pub fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::with_capacity(digits.len() * 2);
     for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at) % 3 == 0 {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
             text.push('\u{202f}');
         }
         text.push(digit);
@@ -111,6 +111,14 @@ pub fn clock(second: u64) -> String {
     }
 }
 
+/// The same for the end of a span of time: the end of a day is 24:00.
+pub fn end_clock(second: u64) -> String {
+    match second % DAY {
+        0 => "24:00".to_owned(),
+        _ => clock(second),
+    }
+}
+
 /// A length of time in its two largest units.
 pub fn duration(seconds: u64) -> String {
     let units = [
@@ -139,8 +147,8 @@ pub fn time_marks(start: u64, seconds: u64) -> Vec<(u64, String)> {
             let second = start.saturating_add(at);
             let label = if step >= DAY {
                 date(second / DAY).split_off(5)
-            } else if at == DAY && second % DAY == 0 {
-                "24:00".to_owned()
+            } else if at == DAY {
+                end_clock(second)
             } else {
                 clock(second)
             };

@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 const WIDTH: i64 = 720;
 /// Least and largest height.
 const HEIGHT_MIN: i64 = 360;
-const HEIGHT_MAX: i64 = 760;
+const HEIGHT_MAX: i64 = 640;
 /// Room between the outermost places and the frame.
 const MARGIN: i64 = 44;
 /// Least span of the map: about 220 m.
@@ -39,12 +39,8 @@ pub fn map_svg(report: &CoverageReport) -> String {
 
 /// Symbols of places, for the page.
 pub(super) fn symbols() -> Element {
-    key([
-        ("square", "beacon"),
-        ("circle", "witness"),
-        ("line ok", "accepted"),
-    ]
-    .map(|(class, name)| (class.to_owned(), name.to_owned())))
+    key([("beacon", "beacon"), ("witness", "witness")]
+        .map(|(class, name)| (class.to_owned(), name.to_owned())))
 }
 
 /// The map, with a legend if it stands alone.
@@ -175,7 +171,7 @@ fn legend(report: &CoverageReport, reasons: &[(&str, u64)], top: i64) -> Vec<Ele
 }
 
 /// From places to tenths of user units.
-struct Projection {
+pub(super) struct Projection {
     /// West and north borders, and the spans: units of 1e-7 degrees, those of longitude before the projection.
     west: i64,
     north: i64,
@@ -184,14 +180,14 @@ struct Projection {
     /// Units of 1e-7 degrees of latitude in the map's width.
     span: i64,
     /// Height of the map in user units.
-    height: i64,
+    pub(super) height: i64,
     /// Longitudes west of Greenwich are counted from 180 to 360 degrees, as places lie on both sides of the date line.
     crosses_date_line: bool,
 }
 
 impl Projection {
     /// The smallest map that shows the places with a margin.
-    fn around(places: impl Iterator<Item = Place> + Clone) -> Self {
+    pub(super) fn around(places: impl Iterator<Item = Place> + Clone) -> Self {
         let range = |of: &dyn Fn(Place) -> i64| {
             let values = places.clone().map(of);
             (values.clone().min().unwrap_or(0), values.max().unwrap_or(0))
@@ -221,7 +217,7 @@ impl Projection {
     }
 
     /// Tenths of user units from the left and from the top.
-    fn project(&self, place: Place) -> (i64, i64) {
+    pub(super) fn project(&self, place: Place) -> (i64, i64) {
         (
             self.x(longitude(place, self.crosses_date_line)),
             self.y(place.latitude_e7.into()),
@@ -304,10 +300,7 @@ impl Projection {
         let length = i64::try_from(metres).unwrap_or(0) * DEGREE / DEGREE_METRES * WIDTH / self.span;
         let (right, y) = (WIDTH - 16, self.height - 14);
         vec![
-            path(
-                "bar halo-line",
-                &format!("M{} {}v6h{length}v-6", right - length, y - 6),
-            ),
+            path("bar", &format!("M{} {}v6h{length}v-6", right - length, y - 6)),
             label("halo end", right, y - 12, distance(metres)),
         ]
     }

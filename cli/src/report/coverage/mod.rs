@@ -203,7 +203,7 @@ impl CoverageReport {
             .children(unplaced);
         let map = figure(
             "Beacons and witnesses",
-            "North is up. Lines are wider for 10 and for 100 receipts between the same places.",
+            "North is up. Lines are wider from 10 and from 100 receipts on between the same places.",
             element("div").child(map::symbols()).child(map::map(self, false)),
         );
         section(
@@ -248,11 +248,8 @@ impl CoverageReport {
             &rows,
         );
         let chart = figure(
-            "Distances",
-            &format!(
-                "Receipts by the distance from beacon to witness, in steps of {}",
-                distance(step)
-            ),
+            "Receipts by distance",
+            &format!("From beacon to witness, in steps of {}", distance(step)),
             element("div").child(key(names)).child(scroll(chart)),
         );
         section("Distances", "", [columns([chart])])

@@ -13,7 +13,7 @@ use super::page::{
     cell, columns, count, evidence, facts, figure, identifiers, key, key_figures, long_table, number, page,
     scale, scroll, section, shortened, table,
 };
-use super::text::{clock, counted, date_and_time, duration, grouped, percent, score, total_score};
+use super::text::{clock, counted, date_and_time, duration, end_clock, grouped, percent, score, total_score};
 use popw_claims::uptime::{Parameters, PolicyKind, Shape};
 
 pub use tally::{DeviceUptime, Outage, Tally, ZoneRow};
@@ -308,7 +308,7 @@ impl UptimeReport {
                 element("code").text(format_args!("{}:{}", shortened(&example.file), example.line))
             });
             vec![
-                cell(&shortened(&rejection.reason)),
+                element("td").class("wrap").text(shortened(&rejection.reason)),
                 count(rejection.count),
                 element("td").class("examples").children(examples),
             ]
@@ -337,19 +337,17 @@ impl UptimeReport {
                 self.epoch_start
                     .saturating_add(slot.saturating_mul(self.slot_seconds()))
             });
-            let is_of_a_day = self.seconds() <= 86_400;
-            let time = |second| {
-                if is_of_a_day {
-                    clock(second)
-                } else {
-                    date_and_time(second)
-                }
+            let times = if self.seconds() <= 86_400 {
+                [clock(from), end_clock(to)]
+            } else {
+                [from, to].map(date_and_time)
             };
+            let [from, to] = times.map(|time| number(&time));
             vec![
                 number(&outage.device.to_string()),
                 number(&outage.zone.to_string()),
-                number(&time(from)),
-                number(&time(to)),
+                from,
+                to,
                 count(outage.slots),
                 number(&duration(outage.slots.saturating_mul(self.slot_seconds()))),
             ]
@@ -519,7 +517,10 @@ fn uptime_bins(uptime: &[u64]) -> Vec<(String, u64)> {
             .map(|(slots, count)| (slots.to_string(), *count))
             .collect();
     }
-    let bins = (12..=24).rev().find(|bins| slots % bins == 0).unwrap_or(24);
+    let bins = (12..=24)
+        .rev()
+        .find(|bins| slots.is_multiple_of(*bins))
+        .unwrap_or(24);
     let width = slots.div_ceil(bins);
     let inner = (uptime[..slots].chunks(width).enumerate()).map(|(bin, counts)| {
         // None stands alone.

@@ -1,5 +1,7 @@
 //! What an epoch's devices add up to: counts of bounded size, whatever the size of the fleet. Only the list of zones grows.
 
+use popw_claims::uptime::SCORE_ONE;
+
 /// Most rows of a [`SlotGrid`].
 const GRID_ROWS_MAX: u64 = 64;
 /// Most columns of a [`SlotGrid`].
@@ -7,9 +9,7 @@ const GRID_COLUMNS_MAX: usize = 144;
 /// Outages that are kept.
 pub(super) const OUTAGES_MAX: usize = 10;
 /// Bins of scores between none and full.
-const SCORE_BINS: u64 = 20;
-/// A full score.
-const SCORE_ONE: u64 = popw_claims::uptime::SCORE_ONE as u64;
+const SCORE_BINS: usize = 20;
 
 /// A registered device in an epoch.
 #[derive(Debug, Clone, Copy)]
@@ -58,7 +58,7 @@ pub struct Tally {
     /// `uptime[T]`: devices with T slots.
     pub(super) uptime: Vec<u64>,
     /// Devices with no score, with a score in each of 20 equal bins between none and full, with the full score.
-    pub(super) scores: [u64; SCORE_BINS as usize + 2],
+    pub(super) scores: [u64; SCORE_BINS + 2],
     /// Slots over zones.
     pub(super) grid: SlotGrid,
     /// The zones, in the order in which they were added.
@@ -73,7 +73,7 @@ impl Tally {
         Self {
             slots,
             uptime: vec![0; slots + 1],
-            scores: [0; SCORE_BINS as usize + 2],
+            scores: [0; SCORE_BINS + 2],
             grid: SlotGrid::new(zones, slots),
             zones: Vec::new(),
             outages: Vec::new(),
@@ -139,10 +139,10 @@ impl Tally {
 
 /// Where a score is counted in [`Tally::scores`].
 fn score_bin(score: u32) -> usize {
-    match u64::from(score) {
+    match score {
         0 => 0,
-        SCORE_ONE.. => SCORE_BINS as usize + 1,
-        score => 1 + (score * SCORE_BINS / SCORE_ONE) as usize,
+        SCORE_ONE.. => SCORE_BINS + 1,
+        _ => 1 + score as usize * SCORE_BINS / SCORE_ONE as usize,
     }
 }
 
