@@ -27,6 +27,9 @@ const MILLION: i64 = 1_000_000;
 const LEGEND_ROW: i64 = 24;
 /// Longest name in the legend, in characters.
 const LEGEND_NAME_MAX: usize = 60;
+/// From so many places on, symbols are smaller, and smaller again, so that lines stay visible.
+const MANY: usize = 200;
+const VERY_MANY: usize = 2_000;
 /// Most graticule lines in one direction, about.
 const GRATICULE_LINES: u64 = 4;
 
@@ -85,6 +88,11 @@ pub(super) fn map(report: &CoverageReport, stands_alone: bool) -> Element {
     let points = |places: &BTreeSet<(i64, i64)>| -> String {
         places.iter().map(|(x, y)| format!("M{x} {y}h0")).collect()
     };
+    let symbols = match beacons.len() + witnesses.len() {
+        VERY_MANY.. => "points very-many",
+        MANY.. => "points many",
+        _ => "points",
+    };
     let (beacons, witnesses) = (points(&beacons), points(&witnesses));
     let in_tenths = |class, children: Vec<Element>| {
         (element("g").class(class))
@@ -103,7 +111,10 @@ pub(super) fn map(report: &CoverageReport, stands_alone: bool) -> Element {
     } else {
         Vec::new()
     };
-    let legend_height = legend.len() as i64 / 2 * LEGEND_ROW;
+    let legend_height = match legend.len() as i64 / 2 {
+        0 => 0,
+        rows => rows * LEGEND_ROW + LEGEND_ROW / 2,
+    };
     let title = format!("Beacons and witnesses, {}", report.title);
     let definitions = element("defs")
         .child(element("path").with("id", "beacons").with("d", beacons))
@@ -115,7 +126,7 @@ pub(super) fn map(report: &CoverageReport, stands_alone: bool) -> Element {
         .children(projection.graticule())
         .child(in_tenths("lines", lines.collect()))
         .child(in_tenths(
-            "points",
+            symbols,
             vec![
                 reference("beacon-rim", "beacons"),
                 reference("beacon", "beacons"),
@@ -156,7 +167,7 @@ fn legend(report: &CoverageReport, reasons: &[(&str, u64)], top: i64) -> Vec<Ele
         .zip(entries)
         .flat_map(|(row, (class, name, count))| {
             let y = top + row * LEGEND_ROW + LEGEND_ROW / 2;
-            let line = path(format_args!("{class} w1"), &format!("M20 {}h400", (y + 4) * 10));
+            let line = path(format_args!("{class} w1"), &format!("M160 {}h400", (y + 4) * 10));
             let name: String = name.chars().take(LEGEND_NAME_MAX).collect();
             let name = format!("{}  {}", shortened(&name), grouped(count));
             [
@@ -164,7 +175,7 @@ fn legend(report: &CoverageReport, reasons: &[(&str, u64)], top: i64) -> Vec<Ele
                     .class("lines")
                     .with("transform", "scale(.1)")
                     .child(line),
-                label("name", 54, y + 8, name),
+                label("name", 66, y + 8, name),
             ]
         })
         .collect()

@@ -159,7 +159,7 @@ fn reasons_by_frequency_then_by_name() {
     assert_eq!(report.reasons(), [("c", 2), ("a", 1), ("b", 1)]);
     assert_eq!((report.accepted(), report.receipts.len()), (1, 5));
     let (page, _) = drawn(&report);
-    assert!(page.contains("swatch r0\"></i>c</td><td class=\"n\">2</td><td class=\"n\">40\u{202f}%</td>"));
+    assert!(page.contains("swatch r0\"></i>c</td><td class=\"n\">2</td><td class=\"n\">40.0\u{202f}%</td>"));
     assert!(page.contains("swatch ok\"></i>accepted</td><td class=\"n\">1</td>"));
 }
 

@@ -15,8 +15,9 @@ use super::page::{
 };
 use super::text::{clock, counted, date_and_time, duration, end_clock, grouped, percent, score, total_score};
 use popw_claims::uptime::{Parameters, PolicyKind, Shape};
+use tally::ZoneRow;
 
-pub use tally::{DeviceUptime, Outage, Tally, ZoneRow};
+pub use tally::{DeviceUptime, Tally};
 
 /// What the claim is evidence of.
 pub const EVIDENCE: &str =
@@ -213,12 +214,15 @@ impl UptimeReport {
             [columns([
                 figure(
                     "Uptime",
-                    "Devices by the number of slots with quorum",
+                    "Devices by the number of slots with quorum, the most on top",
                     scroll(uptime),
                 ),
                 figure(
                     "Scores",
-                    &format!("Devices by the score that the rule gives, {}", self.rule_name()),
+                    &format!(
+                        "Devices by score, {}; a bin has its lower end, not its upper",
+                        self.rule_name()
+                    ),
                     scroll(scores),
                 ),
             ])],

@@ -24,30 +24,30 @@ pub struct DeviceUptime<'a> {
 
 /// A zone in an epoch.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ZoneRow {
+pub(super) struct ZoneRow {
     /// The zone, in units of N devices.
-    pub zone: u64,
+    pub(super) zone: u64,
     /// Registered devices.
-    pub devices: u64,
+    pub(super) devices: u64,
     /// Slots with quorum, summed over the devices.
-    pub slots_up: u64,
+    pub(super) slots_up: u64,
     /// Scores in parts per million, summed over the devices.
-    pub score: u64,
+    pub(super) score: u64,
     /// The file with the settlement data; `None` if the zone was not settled.
-    pub settled_file: Option<String>,
+    pub(super) settled_file: Option<String>,
 }
 
 /// A run of slots without quorum.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Outage {
+pub(super) struct Outage {
     /// Registry index of the device.
-    pub device: u64,
+    pub(super) device: u64,
     /// The zone of the device.
-    pub zone: u64,
+    pub(super) zone: u64,
     /// First slot without quorum.
-    pub first_slot: u64,
+    pub(super) first_slot: u64,
     /// Slots without quorum.
-    pub slots: u64,
+    pub(super) slots: u64,
 }
 
 /// The sums of an epoch. Zones are added once each, in any order; devices that no registry knows are not added.
