@@ -9,6 +9,7 @@
 //! | [`synthetic`] | keys, devices and watchers from a seed, for both |
 //! | [`evm`] | an Ethereum in this process, for the demo and for the contracts' tests |
 //! | [`fleet_folder`] | `FLEET_DIR/` on disk |
+//! | [`report`] | reports for people, as HTML files that stand alone |
 //! | [`failure`], [`files`], [`screen`] | errors with exit codes, files, progress |
 #![forbid(unsafe_code)]
 
@@ -19,6 +20,7 @@ pub mod evm;
 pub mod failure;
 pub mod files;
 pub mod fleet_folder;
+pub mod report;
 pub mod screen;
 pub mod simulate;
 pub mod synthetic;

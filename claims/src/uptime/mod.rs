@@ -22,7 +22,7 @@ mod vectors;
 
 pub use assembly::{AssemblyError, Network, Vote};
 pub use params::{ParameterError, Parameters, PolicyKind, Preset, Shape, ShapeError};
-pub use rule::{agreed_slots, longest_outage, score, up_slots};
+pub use rule::{SCORE_ONE, agreed_slots, longest_outage, score, up_slots};
 pub use statement::{
     ClaimError, DeviceWitness, Outcome, SeatWitness, Statement, Witness, absent_seat_key,
     absent_seat_message, absent_seat_signature, fingerprint, fingerprint_point,

@@ -1,5 +1,7 @@
 //! What the demo prints, for people and as JSON.
 
+use crate::report::text::{date, score};
+use crate::report::uptime::{DOES_NOT_PROVE, EVIDENCE};
 use popw_claims::log::LogReport;
 use serde_json::json;
 use std::fmt::{self, Debug, Display};
@@ -106,12 +108,6 @@ pub struct Report {
     pub out: PathBuf,
 }
 
-/// What the claim shows, and with which evidence.
-const EVIDENCE: &str =
-    "E2, quorum: watchers drawn after the epoch was opened, over records signed with the device's key";
-/// What it does not show.
-const DOES_NOT_PROVE: &str =
-    "the station's location, that its service was useful, or that a colluding quorum was honest";
 const SYNTHETIC: &str = "session and hardware keys, payees, positions, watchers, their packet loss, the beacon; the log itself is real";
 
 impl Report {
@@ -217,8 +213,8 @@ impl Display for Report {
                 station.slots_logged,
                 station.slots_up,
                 station.longest_outage,
-                score(station.score),
-                score(station.other_score),
+                score(station.score.into()),
+                score(station.other_score.into()),
             )?;
         }
         writeln!(f, "\nwatcher  received  lost  refused")?;
@@ -277,45 +273,5 @@ impl Display for Report {
             },
             self.out.display()
         )
-    }
-}
-
-/// A score as a fraction.
-fn score(parts_per_million: u32) -> String {
-    format!(
-        "{}.{:06}",
-        parts_per_million / 1_000_000,
-        parts_per_million % 1_000_000
-    )
-}
-
-/// The civil date of a day counted from 1970-01-01 (Howard Hinnant, "chrono-compatible low-level date algorithms").
-fn date(day: u64) -> String {
-    let shifted = day + 719_468;
-    let era = shifted / 146_097;
-    let of_era = shifted % 146_097;
-    let year_of_era = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
-    let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let month_shifted = (5 * of_year + 2) / 153;
-    let day_of_month = of_year - (153 * month_shifted + 2) / 5 + 1;
-    let month = if month_shifted < 10 {
-        month_shifted + 3
-    } else {
-        month_shifted - 9
-    };
-    let year = year_of_era + era * 400 + u64::from(month <= 2);
-    format!("{year:04}-{month:02}-{day_of_month:02}")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::date;
-
-    #[test]
-    fn dates_are_civil() {
-        assert_eq!(date(0), "1970-01-01");
-        assert_eq!(date(18_680), "2021-02-22");
-        assert_eq!(date(11_016), "2000-02-29");
-        assert_eq!(date(18_808), "2021-06-30");
     }
 }
