@@ -16,11 +16,14 @@ use crate::lc::{Lc, merge_terms};
 use crate::r1cs::{Matrix, R1cs, RowKind, Scope, ScopeId, WireKind, WireName};
 use ark_ff::PrimeField;
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
 /// Builds an assignment and, if asked, the constraints of a circuit.
 pub struct Builder<F: PrimeField> {
     assignment: Vec<F>,
     overrides: BTreeMap<u32, F>,
+    /// An assignment whose quotients may be right here too.
+    guess: Arc<[F]>,
     scope: ScopeId,
     structure: Option<Structure<F>>,
 }
@@ -44,6 +47,7 @@ impl<F: PrimeField> Builder<F> {
         Self {
             assignment: vec![F::ONE],
             overrides: BTreeMap::new(),
+            guess: [].into(),
             scope: ScopeId::ROOT,
             structure: None,
         }
@@ -65,9 +69,11 @@ impl<F: PrimeField> Builder<F> {
 
     /// A witness builder that gives the listed hints and inputs another value than the circuit asks for; whatever
     /// depends on them is computed from the new values. This is how the soundness regime plays the dishonest prover.
-    pub fn dishonest(overrides: BTreeMap<u32, F>) -> Self {
+    /// `honest`, the assignment without them (or an empty one), saves inversions where quotients stay the same.
+    pub fn dishonest(overrides: BTreeMap<u32, F>, honest: Arc<[F]>) -> Self {
         Self {
             overrides,
+            guess: honest,
             ..Self::witness()
         }
     }
@@ -174,7 +180,12 @@ impl<F: PrimeField> Builder<F> {
     /// `a / b` for a non-zero b: a hint q with the row `q * b = a`. If b is 0 the row has no solution, unless a is 0 too:
     /// the caller must know that b and a are not both 0.
     pub fn divide(&mut self, name: &'static str, a: &Lc<F>, b: &Lc<F>) -> Lc<F> {
-        let quotient = self.hint(name, b.value.inverse().unwrap_or(F::ZERO) * a.value);
+        let guess = self.guess.get(self.assignment.len());
+        let quotient = match guess.filter(|guess| !b.value.is_zero() && **guess * b.value == a.value) {
+            Some(guess) => *guess,
+            None => b.value.inverse().unwrap_or(F::ZERO) * a.value,
+        };
+        let quotient = self.hint(name, quotient);
         self.enforce(&quotient, b, a);
         quotient
     }

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 
+use super::subjects::{check_all, small};
 use super::{Finding, Forgery, Overrides, Report, Subject, check_circuit, check_constraints};
 use crate::gadgets::bits::decompose;
 use crate::gadgets::int::Int;
@@ -80,10 +81,8 @@ fn check(bug: Bug) -> Report {
         paid: Fr::ONE,
         root: 9,
     };
-    check_circuit(&Subject {
-        name: format!("{bug:?}"),
-        circuit: &circuit,
-        valid: vec![
+    let subject = Subject::new(format!("{bug:?}"), &circuit)
+        .valid([
             honest,
             Claim {
                 epoch: 1,
@@ -97,8 +96,8 @@ fn check(bug: Bug) -> Report {
                 paid: Fr::ZERO,
                 root: 100,
             },
-        ],
-        invalid: vec![
+        ])
+        .invalid([
             Forgery::new("amount 16", Claim { amount: 16, ..honest }),
             Forgery::new(
                 "paid twice",
@@ -108,10 +107,8 @@ fn check(bug: Bug) -> Report {
                 },
             ),
             Forgery::new("root out of range", Claim { root: 256, ..honest }),
-        ],
-        tested_elsewhere: Vec::new(),
-        runs_max: 1000,
-    })
+        ]);
+    check_circuit(&subject)
 }
 
 fn found(report: &Report, kind: &dyn Fn(&Finding) -> bool) -> bool {
@@ -178,14 +175,7 @@ fn every_deleted_constraint_is_a_finding() {
         paid: Fr::ONE,
         root: 9,
     };
-    let subject = Subject {
-        name: "deleted".to_owned(),
-        circuit: &circuit,
-        valid: vec![honest],
-        invalid: Vec::new(),
-        tested_elsewhere: Vec::new(),
-        runs_max: 1000,
-    };
+    let subject = Subject::new("deleted", &circuit).valid([honest]);
     let (r1cs, _) = super::build(&circuit, &honest);
     for row in 0..r1cs.constraints() {
         let less = r1cs.without_row(row);
@@ -208,7 +198,7 @@ fn less_accepts_a_forgery(
     r1cs: &crate::R1cs<Fr>,
     less: &crate::R1cs<Fr>,
 ) -> bool {
-    let honest = super::solve(subject.circuit, &subject.valid[0], Overrides::new());
+    let honest = super::build(subject.circuit, &subject.valid[0]).1;
     (1..r1cs.wires()).any(|wire| {
         [
             Fr::ZERO,
@@ -223,9 +213,28 @@ fn less_accepts_a_forgery(
             let forged = super::solve(
                 subject.circuit,
                 &subject.valid[0],
-                Overrides::from([(wire, value)]),
+                &Overrides::from([(wire, value)]),
+                &[].into(),
             );
             less.violations(&forged).is_empty() && !r1cs.violations(&forged).is_empty()
         })
     })
+}
+
+/// Every gadget and claim passes, and the tables of `docs/security/soundness.md` say what it took.
+#[test]
+fn every_subject_passes_and_the_published_results_are_these() {
+    let rounds = std::env::var("POPW_ROUNDS")
+        .ok()
+        .and_then(|rounds| rounds.parse().ok())
+        .unwrap_or(1);
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let start = std::time::Instant::now();
+    let reports = check_all(small(), rounds, threads, |report| {
+        println!("{report} {:.1?}", start.elapsed())
+    });
+    for report in &reports {
+        assert_eq!(report.verdict(), Ok(()), "{report}");
+        assert_eq!(report.deletions_survived, Vec::<String>::new(), "{report}");
+    }
 }
