@@ -11,4 +11,6 @@ pub mod subjects;
 pub mod tree;
 
 #[cfg(test)]
+mod small_field;
+#[cfg(test)]
 mod tests;

@@ -24,6 +24,8 @@
 
 pub mod deletion;
 mod draw;
+#[cfg(test)]
+pub(crate) mod exhaustive;
 pub mod jacobian;
 pub mod mutation;
 mod occurrences;

@@ -4,6 +4,25 @@
 
 use std::fmt;
 
+/// The part of `docs/security/soundness.md` that holds the tables of one size (`small`, `full`), without its markers.
+pub fn section<'a>(document: &'a str, size: &str) -> Option<&'a str> {
+    let [begin, end] = markers(size);
+    let (_, after) = document.split_once(&begin)?;
+    Some(after.split_once(&end)?.0)
+}
+
+/// The document with other tables of a size; `None` if it lacks the markers.
+pub fn with_section(document: &str, size: &str, tables: &str) -> Option<String> {
+    let [begin, end] = markers(size);
+    let (before, after) = document.split_once(&begin)?;
+    let (_, after) = after.split_once(&end)?;
+    Some([before, &begin, tables, &end, after].concat())
+}
+
+fn markers(size: &str) -> [String; 2] {
+    ["begin", "end"].map(|place| format!("<!-- {place} {size}: cargo xtask soundness -->\n"))
+}
+
 /// What [`super::check_circuit`] found, and how much it tried.
 #[derive(Clone, Debug, Default)]
 pub struct Report {

@@ -273,6 +273,14 @@ pub fn forgeries(shape: &Shape) -> Vec<Forgery<Case, Fr>> {
     for (name, edit) in edits {
         forge(name, &|case| edit(&mut case.witness.parameters));
     }
+    forge("quorum 0, and nobody votes", &|case| {
+        case.witness.parameters.quorum = 0;
+        for seat in &mut case.witness.seats {
+            seat.present = false;
+            seat.bitmap = Bitmap::new(case.shape.devices, case.shape.slots);
+            seat.signature = absent_seat_signature();
+        }
+    });
     forge("grace for the linear policy", &|case| {
         case.witness.parameters = parameter_sets(&case.shape)[1];
         case.witness.parameters.grace_seconds = 300;

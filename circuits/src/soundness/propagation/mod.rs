@@ -20,6 +20,8 @@
 mod digits;
 mod form;
 mod settle;
+#[cfg(test)]
+mod tests;
 
 use super::occurrences::Occurrences;
 use crate::r1cs::{R1cs, WireKind};

@@ -34,6 +34,9 @@ pub(super) fn settle<F: PrimeField>(search: &mut Search<'_, F>) -> bool {
     for row in (0..search.r1cs.constraints()).filter(|row| search.unknown[*row] > 0) {
         reached.extend(zero_test(search, row));
         reached.extend(inverse_or_zero(search, row));
+        if search.unbounded[row] == 0 {
+            reached.extend(search.solve_digits(row));
+        }
         ranges.extend(range(search, row));
     }
     let mut about: HashMap<&Form<F>, Vec<&Range<F>>> = HashMap::new();
