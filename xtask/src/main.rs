@@ -73,8 +73,8 @@ const COMMANDS: &[Command] = &[
     },
     Command {
         name: "soundness",
-        arguments: "[--full] [--check]",
-        about: "run the soundness regime and write its tables; --full: network sizes (many minutes); --check: compare",
+        arguments: "[--full] [--check] [FILTER]",
+        about: "run the soundness regime and write its tables; --full: at network sizes (many minutes); --check: compare",
         run: soundness::run,
     },
 ];

@@ -212,8 +212,9 @@ impl<F: PrimeField, W> Trial<'_, F, W> {
 
     fn alternatives(&self, honest: &[Arc<[F]>], deletions: &mut deletion::Deletions, report: &mut Report) {
         let hints = mutation::Hints::of(self.r1cs);
+        let most = self.subject.runs_max.div_ceil(honest.len());
         for (round, (witness, assignment)) in self.subject.valid.iter().zip(honest).enumerate() {
-            for overrides in hints.alternatives(assignment, self.subject.runs_max, round) {
+            for overrides in hints.alternatives(assignment, most, round) {
                 report.alternatives += 1;
                 let violated = self.forge(witness, assignment, &overrides);
                 if violated.is_empty() {

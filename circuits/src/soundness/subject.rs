@@ -52,7 +52,8 @@ pub struct Subject<'a, F: PrimeField, W> {
     pub probes: Vec<W>,
     /// Scopes (a part of the name) whose assertions another subject tests, with the reason.
     pub tested_elsewhere: Vec<(&'static str, &'static str)>,
-    /// At most this many runs of the circuit per point and witness; all are made when there are fewer.
+    /// Limits the hints, the numbers of bits and the flips that are tried with a run of the circuit: at most so many of each, over
+    /// all honest witnesses together. All are tried when there are fewer.
     pub runs_max: usize,
 }
 

@@ -73,7 +73,7 @@ pub fn eddsa() -> Subject<'static, Fr, Signed> {
                 .map(|(seed, message)| Signed::honest(seed, message)),
         )
         .tested_elsewhere([("canonical", "assert_below")])
-        .runs_max(150)
+        .runs_max(600)
 }
 
 /// The secret that every forgery is made with.

@@ -8,7 +8,7 @@ use crate::soundness::{Draw, Subject};
 use ark_bn254::Fr;
 use ark_ff::AdditiveGroup;
 
-fn poseidon_circuit(cs: &mut Builder<Fr>, values: &Vec<Fr>) {
+fn poseidon_circuit(cs: &mut Builder<Fr>, values: &[Fr]) {
     let outputs = outputs(cs, "hash", 1);
     let inputs = inputs(cs, values);
     let hash = poseidon::hash(cs, &inputs);
@@ -26,12 +26,14 @@ fn vectors(count: usize) -> [Vec<Fr>; 3] {
 }
 
 pub(super) fn poseidon(count: usize) -> Subject<'static, Fr, Vec<Fr>> {
-    Subject::new(format!("poseidon inputs={count}"), &poseidon_circuit)
-        .twin(&|values| Some(vec![popw_claims::poseidon::hash(values)]))
-        .valid(vectors(count))
+    Subject::new(format!("poseidon inputs={count}"), &|cs, values: &Vec<Fr>| {
+        poseidon_circuit(cs, values)
+    })
+    .twin(&|values| Some(vec![popw_claims::poseidon::hash(values)]))
+    .valid(vectors(count))
 }
 
-fn sponge_circuit(cs: &mut Builder<Fr>, values: &Vec<Fr>) {
+fn sponge_circuit(cs: &mut Builder<Fr>, values: &[Fr]) {
     let outputs = outputs(cs, "sponge", 1);
     let inputs = inputs(cs, values);
     let sponge = poseidon::sponge(cs, "out", &inputs);
@@ -40,12 +42,14 @@ fn sponge_circuit(cs: &mut Builder<Fr>, values: &Vec<Fr>) {
 
 /// Two blocks: 14 elements fit the first.
 pub(super) fn sponge() -> Subject<'static, Fr, Vec<Fr>> {
-    Subject::new("sponge elements=16", &sponge_circuit)
-        .twin(&|values| Some(vec![popw_claims::poseidon::sponge("out", values)]))
-        .valid(vectors(16))
+    Subject::new("sponge elements=16", &|cs, values: &Vec<Fr>| {
+        sponge_circuit(cs, values)
+    })
+    .twin(&|values| Some(vec![popw_claims::poseidon::sponge("out", values)]))
+    .valid(vectors(16))
 }
 
-fn root_circuit(cs: &mut Builder<Fr>, leaves: &Vec<Fr>) {
+fn root_circuit(cs: &mut Builder<Fr>, leaves: &[Fr]) {
     let outputs = outputs(cs, "root", 1);
     let leaves = inputs(cs, leaves);
     let root = tree::root(cs, leaves);
@@ -54,7 +58,7 @@ fn root_circuit(cs: &mut Builder<Fr>, leaves: &Vec<Fr>) {
 
 /// Two levels, the second node with one leaf.
 pub(super) fn root() -> Subject<'static, Fr, Vec<Fr>> {
-    Subject::new("root leaves=17", &root_circuit)
+    Subject::new("root leaves=17", &|cs, values: &Vec<Fr>| root_circuit(cs, values))
         .twin(&|leaves| Some(vec![popw_claims::tree::root_of(leaves)]))
         .valid(vectors(17))
 }
