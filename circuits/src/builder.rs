@@ -17,6 +17,7 @@ use crate::r1cs::{Matrix, R1cs, RowKind, Scope, ScopeId, WireKind, WireName};
 use ark_ff::PrimeField;
 use rayon::prelude::*;
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 use zeroize::Zeroize;
 
 /// [`Builder::each`] cuts its work into so many pieces for each thread, so that uneven pieces even out.
@@ -27,6 +28,8 @@ pub struct Builder<F: PrimeField> {
     assignment: Vec<F>,
     overrides: BTreeMap<u32, F>,
     rows: usize,
+    /// An assignment whose quotients may be right here too.
+    guess: Arc<[F]>,
     scope: ScopeId,
     structure: Option<Structure<F>>,
 }
@@ -60,6 +63,7 @@ impl<F: PrimeField> Builder<F> {
             assignment: vec![F::ONE],
             overrides: BTreeMap::new(),
             rows: 0,
+            guess: [].into(),
             scope: ScopeId::ROOT,
             structure: None,
         }
@@ -81,9 +85,11 @@ impl<F: PrimeField> Builder<F> {
 
     /// A witness builder that gives the listed hints and inputs another value than the circuit asks for; whatever
     /// depends on them is computed from the new values. This is how the soundness regime plays the dishonest prover.
-    pub fn dishonest(overrides: BTreeMap<u32, F>) -> Self {
+    /// `honest`, the assignment without them (or an empty one), saves inversions where quotients stay the same.
+    pub fn dishonest(overrides: BTreeMap<u32, F>, honest: Arc<[F]>) -> Self {
         Self {
             overrides,
+            guess: honest,
             ..Self::witness()
         }
     }
@@ -148,7 +154,7 @@ impl<F: PrimeField> Builder<F> {
         count: usize,
         body: impl Fn(&mut Self, usize) -> T + Sync,
     ) -> Vec<T> {
-        if self.structure.is_some() || !self.overrides.is_empty() || count < 2 {
+        if self.structure.is_some() || !self.overrides.is_empty() || !self.guess.is_empty() || count < 2 {
             return (0..count)
                 .map(|index| self.scope(name, index, |cs| body(cs, index)))
                 .collect();
@@ -244,11 +250,13 @@ impl<F: PrimeField> Builder<F> {
     /// `a / b` as [`Builder::divide`], the same wire and row, with what should be the inverse of b's value: many inverses
     /// together cost less than each alone. If it is not (a dishonest value came before), it is computed.
     pub fn divide_knowing(&mut self, name: &'static str, a: &Lc<F>, b: &Lc<F>, inverse: F) -> Lc<F> {
-        let inverse = match (b.value * inverse).is_one() {
-            true => inverse,
-            false => b.value.inverse().unwrap_or(F::ZERO),
+        let guess = self.guess.get(self.assignment.len());
+        let quotient = match guess.filter(|guess| !b.value.is_zero() && **guess * b.value == a.value) {
+            Some(guess) => *guess,
+            None if (b.value * inverse).is_one() => inverse * a.value,
+            None => b.value.inverse().unwrap_or(F::ZERO) * a.value,
         };
-        let quotient = self.hint(name, inverse * a.value);
+        let quotient = self.hint(name, quotient);
         self.enforce(&quotient, b, a);
         quotient
     }

@@ -2,7 +2,6 @@
 //! a diff. `cargo xtask counts` compares, `cargo xtask counts --bless` rewrites; `popw circuit counts` prints.
 
 use crate::gadgets::{bits, device::Device, eddsa, montgomery::Edwards, poseidon, seat, tree};
-use crate::r1cs::ScopeId;
 use crate::{Builder, Lc, R1cs, uptime};
 use ark_bn254::Fr;
 use ark_ff::AdditiveGroup;
@@ -41,30 +40,7 @@ pub fn counts_line(entry: &Entry, r1cs: &R1cs<Fr>) -> String {
 
 /// Where the constraints go: their number by family of scopes (`device.quorum.slot`), in the order of the circuit.
 pub fn breakdown(r1cs: &R1cs<Fr>) -> Vec<(String, usize)> {
-    let mut families: Vec<(String, usize)> = Vec::new();
-    let mut last = None;
-    for row in 0..r1cs.constraints() {
-        let scope = r1cs.row_scope(row);
-        let at = match last {
-            Some((seen, at)) if seen == scope => at,
-            _ => {
-                let family = match scope {
-                    ScopeId::ROOT => "outputs".to_owned(),
-                    _ => r1cs.scope_family(scope),
-                };
-                families
-                    .iter()
-                    .position(|(name, _)| *name == family)
-                    .unwrap_or_else(|| {
-                        families.push((family, 0));
-                        families.len() - 1
-                    })
-            }
-        };
-        families[at].1 += 1;
-        last = Some((scope, at));
-    }
-    families
+    r1cs.count_families((0..r1cs.constraints()).map(|row| r1cs.row_scope(row)))
 }
 
 /// Every pinned circuit, gadgets first.

@@ -4,6 +4,7 @@
 //! and by [`crate::soundness`].
 
 use ark_ff::PrimeField;
+use std::collections::HashMap;
 use std::fmt::Write as _;
 
 /// Who fixes a wire.
@@ -191,6 +192,16 @@ impl<F: PrimeField> R1cs<F> {
         self.row_scopes[row]
     }
 
+    /// The scope in which a wire was allocated.
+    pub fn wire_scope(&self, wire: usize) -> ScopeId {
+        self.wire_names[wire].scope
+    }
+
+    /// The name of a wire within its scope.
+    pub fn wire_label(&self, wire: usize) -> &'static str {
+        self.wire_names[wire].name
+    }
+
     /// The coefficients of one row of one matrix, as (wire, coefficient) by ascending wire.
     pub fn terms(&self, matrix: usize, row: usize) -> impl Iterator<Item = (usize, F)> + '_ {
         self.matrices[matrix]
@@ -215,11 +226,14 @@ impl<F: PrimeField> R1cs<F> {
 
     /// The first rows that an assignment violates, at most `most`.
     pub fn violations_up_to(&self, most: usize, assignment: &[F]) -> Vec<usize> {
-        let violated = |row: &usize| {
-            let [a, b, c] = self.products(*row, assignment);
-            a * b != c
-        };
+        let violated = |row: &usize| !self.is_satisfied(*row, assignment);
         (0..self.constraints()).filter(violated).take(most).collect()
+    }
+
+    /// Does an assignment satisfy one row?
+    pub fn is_satisfied(&self, row: usize, assignment: &[F]) -> bool {
+        let [a, b, c] = self.products(row, assignment);
+        a * b == c
     }
 
     /// The same system without one constraint: a planted bug.
@@ -249,6 +263,27 @@ impl<F: PrimeField> R1cs<F> {
     pub fn scope_family(&self, scope: ScopeId) -> String {
         let names: Vec<&str> = self.scope_path(scope).into_iter().map(|(name, _)| name).collect();
         names.join(".")
+    }
+
+    /// How many of the scopes belong to each family, in the order of their first; the outermost scope is `outputs`.
+    pub fn count_families(&self, scopes: impl Iterator<Item = ScopeId>) -> Vec<(String, usize)> {
+        let mut families: Vec<(String, usize)> = Vec::new();
+        let mut place_of = HashMap::new();
+        for scope in scopes {
+            let place = *place_of.entry(scope).or_insert_with(|| {
+                let family = match scope {
+                    ScopeId::ROOT => "outputs".to_owned(),
+                    _ => self.scope_family(scope),
+                };
+                let known = families.iter().position(|(name, _)| *name == family);
+                known.unwrap_or_else(|| {
+                    families.push((family, 0));
+                    families.len() - 1
+                })
+            });
+            families[place].1 += 1;
+        }
+        families
     }
 
     /// The name of a scope: `device[3].quorum`.

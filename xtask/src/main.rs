@@ -73,8 +73,8 @@ const COMMANDS: &[Command] = &[
     },
     Command {
         name: "soundness",
-        arguments: "",
-        about: "the soundness regime at full size (many minutes)",
+        arguments: "[--full] [--check] [FILTER]",
+        about: "run the soundness regime and write its tables; --full: at network sizes (many minutes); --check: compare",
         run: soundness::run,
     },
 ];

@@ -155,6 +155,18 @@ pub fn assert_below<F: PrimeField>(cs: &mut Builder<F>, bits: &[Lc<F>], bound: &
     cs.assert(&equal, &bits[last_one], &Lc::zero());
 }
 
+/// `[x != 0]`, without a free hint: the inverse is 0 when x is. Three rows.
+///
+/// `x inverse = [x != 0]`; `[x = 0] inverse = 0` pins the inverse of 0 and, elsewhere, the indicator; `[x = 0] x = 0`.
+pub fn is_nonzero<F: PrimeField>(cs: &mut Builder<F>, x: &Lc<F>) -> Bit<F> {
+    let inverse = cs.hint("inverse", x.value().inverse().unwrap_or(F::ZERO));
+    let nonzero = cs.mul("nonzero", x, &inverse);
+    let zero = -nonzero.clone() + F::ONE;
+    cs.enforce(&zero, &inverse, &Lc::zero());
+    cs.assert(&zero, x, &Lc::zero());
+    Bit::known_boolean(nonzero)
+}
+
 /// The sixteen indicators of a number of four bits (lowest first): element i is 1 iff the number is i. 11 rows.
 pub fn one_hot_16<F: PrimeField>(cs: &mut Builder<F>, bits: &[Bit<F>; 4]) -> [Lc<F>; 16] {
     let mut pair = |low: &Bit<F>, high: &Bit<F>| -> [Lc<F>; 4] {

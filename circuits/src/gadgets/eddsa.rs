@@ -116,7 +116,7 @@ fn low_byte(number: &BigInt<4>) -> u8 {
 }
 
 /// The constant K of the challenge's digits.
-fn challenge_offset() -> BigInt<4> {
+pub(super) fn challenge_offset() -> BigInt<4> {
     let mut offset = BigInt::<4>::zero();
     for _ in 0..OFFSET_MULTIPLE {
         offset.add_with_carry(&Scalar::MODULUS);

@@ -1,7 +1,7 @@
 //! Gadgets: the parts that claims are made of. Each module opens with its relation, cost, argument and source.
 //!
 //! [`bits`] -> [`int`] (bounded integers); [`poseidon`] -> [`tree`]; [`montgomery`] -> [`eddsa`]; what claims open of the registry: [`device`],
-//! [`seat`].
+//! [`seat`]. [`subjects`] puts them to the test.
 
 pub mod bits;
 pub mod device;
@@ -10,9 +10,12 @@ pub mod int;
 pub mod montgomery;
 pub mod poseidon;
 pub mod seat;
+pub mod subjects;
 pub mod tree;
 
 #[cfg(test)]
 mod opening_tests;
+#[cfg(test)]
+mod small_field;
 #[cfg(test)]
 mod tests;

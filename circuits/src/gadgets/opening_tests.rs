@@ -25,17 +25,15 @@ fn element(seed: u64) -> Fr {
 }
 
 fn check<W>(name: &str, circuit: Circuit<'_, Fr, W>, valid: Vec<W>, invalid: Vec<Forgery<W, Fr>>) -> Report {
-    let report = check_circuit(&Subject {
-        name: name.to_owned(),
-        circuit,
-        valid,
-        invalid,
-        tested_elsewhere: vec![
+    let subject = Subject::new(name, circuit)
+        .valid(valid)
+        .invalid(invalid)
+        .tested_elsewhere([
             ("eddsa", "the subject of the signature gadget"),
             ("committee", "canonical_bits"),
-        ],
-        runs_max: 300,
-    });
+        ])
+        .runs_max(300);
+    let report = check_circuit(&subject);
     let survivors = &report.deletions_survived;
     assert_eq!(report.verdict(), Ok(()), "{report}\nsurvivors {survivors:?}");
     assert!(survivors.is_empty(), "{survivors:?}");

@@ -9,10 +9,11 @@
 
 use super::jacobian::Rank;
 use super::mutation::second_root;
-use super::{Finding, Report, Subject, row_name, rows_of_kind, solve};
+use super::{Finding, Overrides, Report, Trial, row_name, rows_of_kind};
 use crate::r1cs::{R1cs, RowKind, ScopeId, WireKind};
 use ark_ff::PrimeField;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
+use std::sync::Arc;
 
 /// Circuits of at most this many constraints are searched row by row.
 pub const EVERY_ROW_MAX: usize = 1 << 16;
@@ -20,7 +21,7 @@ pub const EVERY_ROW_MAX: usize = 1 << 16;
 const WIRES_PER_ASSERTION_MAX: usize = 6;
 
 /// Which rows have been noticed so far.
-pub struct Deletions {
+pub(super) struct Deletions {
     noticed: Vec<bool>,
     /// The family of each assertion, as the number of its first member.
     family: HashMap<usize, usize>,
@@ -29,17 +30,21 @@ pub struct Deletions {
 
 impl Deletions {
     /// Nothing noticed but what the rank notices unless [`Deletions::notice_by_rank`] takes it back.
-    pub fn new<F: PrimeField, W>(subject: &Subject<'_, F, W>, r1cs: &R1cs<F>) -> Self {
+    pub(super) fn new<F: PrimeField, W>(trial: &Trial<'_, F, W>) -> Self {
+        let r1cs = trial.r1cs;
         let noticed = (0..r1cs.constraints())
             .map(|row| r1cs.row_kind(row) == RowKind::Determining)
             .collect();
         let mut elsewhere = vec![false; r1cs.constraints()];
+        let mut elsewhere_of = HashMap::new();
         let mut family = HashMap::new();
         let mut first_of = HashMap::new();
         let mut in_scope: HashMap<ScopeId, usize> = HashMap::new();
         for row in rows_of_kind(r1cs, RowKind::Assertion) {
-            elsewhere[row] = tested_elsewhere(subject, &row_name(r1cs, row));
             let scope = r1cs.row_scope(row);
+            elsewhere[row] = *elsewhere_of
+                .entry(scope)
+                .or_insert_with(|| tested_elsewhere(trial, scope));
             let place = in_scope.entry(scope).or_default();
             *place += 1;
             let first = match r1cs.constraints() > EVERY_ROW_MAX {
@@ -56,14 +61,14 @@ impl Deletions {
     }
 
     /// Takes back the determining rows that the rank at an honest assignment does not need.
-    pub fn notice_by_rank(&mut self, rank: &Rank) {
+    pub(super) fn notice_by_rank(&mut self, rank: &Rank) {
         for row in &rank.dependent_rows {
             self.noticed[*row] = false;
         }
     }
 
     /// A dishonest assignment that violates one row would pass without it.
-    pub fn notice_by_forgery(&mut self, violated: &[usize]) {
+    pub(super) fn notice_by_forgery(&mut self, violated: &[usize]) {
         if let [row] = violated {
             self.noticed[*row] = true;
             if let Some(first) = self.family.get(row) {
@@ -73,29 +78,29 @@ impl Deletions {
     }
 
     /// Looks for forgeries that violate one not yet noticed assertion each.
-    pub fn search<F: PrimeField, W>(&mut self, subject: &Subject<'_, F, W>, r1cs: &R1cs<F>) {
+    pub(super) fn search<F: PrimeField, W>(&mut self, trial: &Trial<'_, F, W>, honest: &[Arc<[F]>]) {
+        let r1cs = trial.r1cs;
         let mut runs = 0;
         let defined_by = product_rows(r1cs);
-        for witness in &subject.valid {
-            let assignment = solve(subject.circuit, witness, BTreeMap::new());
+        for (witness, assignment) in trial.subject.valid.iter().zip(honest) {
             for row in rows_of_kind(r1cs, RowKind::Assertion) {
                 if self.noticed[self.family[&row]] || self.elsewhere[row] {
                     continue;
                 }
-                for (wire, value) in flips(r1cs, row, &defined_by, &assignment) {
-                    if self.noticed[self.family[&row]] || runs >= subject.runs_max {
+                for (wire, value) in flips(r1cs, row, &defined_by, assignment) {
+                    if self.noticed[self.family[&row]] || runs >= trial.subject.runs_max {
                         break;
                     }
                     runs += 1;
-                    let forged = solve(subject.circuit, witness, BTreeMap::from([(wire, value)]));
-                    self.notice_by_forgery(&r1cs.violations_up_to(2, &forged));
+                    let violated = trial.forge(witness, assignment, &Overrides::from([(wire, value)]));
+                    self.notice_by_forgery(&violated);
                 }
             }
         }
     }
 
     /// Writes the outcome into the report.
-    pub fn summarise<F: PrimeField>(self, r1cs: &R1cs<F>, report: &mut Report) {
+    pub(super) fn summarise<F: PrimeField>(self, r1cs: &R1cs<F>, report: &mut Report) {
         for row in 0..r1cs.constraints() {
             let family = self.family.get(&row).copied().unwrap_or(row);
             if self.noticed[row] || self.noticed[family] {
@@ -114,11 +119,10 @@ impl Deletions {
     }
 }
 
-fn tested_elsewhere<F: PrimeField, W>(subject: &Subject<'_, F, W>, row: &str) -> bool {
-    subject
-        .tested_elsewhere
-        .iter()
-        .any(|(scope, _)| row.contains(scope))
+fn tested_elsewhere<F: PrimeField, W>(trial: &Trial<'_, F, W>, scope: ScopeId) -> bool {
+    let name = trial.r1cs.scope_name(scope);
+    let scopes = &trial.subject.tested_elsewhere;
+    scopes.iter().any(|(part, _)| name.contains(part))
 }
 
 /// Hints and inputs that a row looks at, itself or through a product, with values to try.

@@ -7,7 +7,7 @@
 use crate::lc::merge_terms;
 use crate::r1cs::{R1cs, RowKind, WireKind};
 use ark_ff::PrimeField;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The result of [`rank`].
 pub struct Rank {
@@ -131,53 +131,58 @@ fn derivative<F: PrimeField>(r1cs: &R1cs<F>, row: usize, assignment: &[F]) -> Ve
 }
 
 /// Gaussian elimination of the rows that peeling left: the number of pivots and the wires without one.
+///
+/// Columns know which rows may hold them, so that the cost follows the entries, not the product of rows and columns.
 fn eliminate<F: PrimeField>(
     matrix: &Matrix<F>,
     core: &[usize],
     fixed_by: &[Option<u32>],
-) -> (usize, Vec<usize>) {
+) -> (usize, BTreeSet<usize>) {
     let mut rows: Vec<BTreeMap<usize, F>> = core
         .iter()
         .map(|at| {
-            matrix.rows[*at]
-                .1
-                .iter()
+            let entries = matrix.rows[*at].1.iter();
+            entries
                 .filter(|(wire, _)| fixed_by[*wire].is_none())
                 .copied()
                 .collect()
         })
         .collect();
-    let mut columns: Vec<usize> = rows.iter().flat_map(|row| row.keys().copied()).collect();
-    columns.sort_unstable();
-    columns.dedup();
-    let mut pivots = 0;
-    let mut free = Vec::new();
-    for column in columns {
-        let candidate = (pivots..rows.len())
-            .filter(|at| rows[*at].contains_key(&column))
-            .min_by_key(|at| rows[*at].len());
-        let Some(at) = candidate else {
-            free.push(column);
+    let mut holders: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
+    for (at, row) in rows.iter().enumerate() {
+        row.keys()
+            .for_each(|wire| holders.entry(*wire).or_default().push(at));
+    }
+    let mut is_pivot = vec![false; rows.len()];
+    let mut free = BTreeSet::new();
+    while let Some((column, mut holding)) = holders.pop_first() {
+        holding.retain(|at| !is_pivot[*at] && rows[*at].contains_key(&column));
+        holding.sort_unstable();
+        holding.dedup();
+        let Some(at) = holding.iter().copied().min_by_key(|at| rows[*at].len()) else {
+            free.insert(column);
             continue;
         };
-        rows.swap(pivots, at);
-        let pivot = rows[pivots].clone();
+        is_pivot[at] = true;
+        let pivot = std::mem::take(&mut rows[at]);
         let inverse = pivot.get(&column).and_then(F::inverse).unwrap_or(F::ZERO);
-        for row in &mut rows[pivots + 1..] {
-            let Some(entry) = row.get(&column) else { continue };
-            let factor = *entry * inverse;
+        for other in holding.into_iter().filter(|other| *other != at) {
+            let row = &mut rows[other];
+            let factor = row.get(&column).copied().unwrap_or(F::ZERO) * inverse;
             for (wire, value) in &pivot {
-                let target = row.entry(*wire).or_insert(F::ZERO);
+                let target = row.entry(*wire).or_insert_with(|| {
+                    holders.entry(*wire).or_default().push(other);
+                    F::ZERO
+                });
                 *target -= factor * value;
                 if target.is_zero() {
                     row.remove(wire);
                 }
             }
         }
-        pivots += 1;
     }
     // A wire in no row at all is free as well.
     let unfixed = (0..fixed_by.len()).filter(|wire| fixed_by[*wire].is_none());
     free.extend(unfixed.filter(|wire| matrix.uses[*wire].is_empty()));
-    (pivots, free)
+    (is_pivot.into_iter().filter(|is_pivot| *is_pivot).count(), free)
 }

@@ -1,18 +1,21 @@
 //! The soundness regime that every gadget and claim passes. An under-constrained wire is money lost.
 //!
-//! A [`Subject`] is a circuit with honest and dishonest witnesses; [`check_circuit`] runs all points on it:
+//! A [`Subject`] is a circuit with honest and dishonest witnesses; [`check_circuit`] runs every point on it:
 //!
 //! | point | module | what it shows |
 //! |---|---|---|
+//! | differential | here | the circuit accepts what its native twin accepts, with the same public inputs |
 //! | rank | [`jacobian`] | the determining rows fix every wire that is not an input, to first order |
+//! | propagation | [`propagation`] | the inputs determine every output, by proof |
 //! | mutation | [`mutation`] | no single wire can take another value |
-//! | alternatives | [`mutation`] | no hint has a second root that survives when everything after it is solved again |
+//! | alternatives | [`mutation`] | no hint has another value that survives when everything after it is solved again |
 //! | deletion | [`deletion`] | each constraint is needed: without it a wire is free, or a stored forgery passes |
 //! | public inputs | [`mutation`] | each occurs in a constraint and cannot change alone |
 //! | negative corpus | here | every dishonest witness violates a constraint |
 //!
-//! The remaining points (differential tests against the native twin, interval bounds, export) stand with the gadgets' tests,
-//! in [`crate::gadgets::int`] and in the prover's export. `docs/security/soundness.md` says how to read the results.
+//! Three points stand elsewhere: intervals panic while a circuit is built ([`crate::gadgets::int`]), export is the prover's, and the generic
+//! gadgets are enumerated over small fields in their tests. [`subjects`] lists everything that is tested;
+//! `docs/security/soundness.md` publishes the results and says how to read them.
 //!
 //! **Why rank is taken over the determining rows only.** An assertion such as a range check pins its wires to a discrete set. To first
 //! order that fixes them, which would hide that a wire before it lost its constraint. Leaving assertions out is the stricter test,
@@ -20,162 +23,45 @@
 //! them.
 
 pub mod deletion;
+mod draw;
+#[cfg(test)]
+pub(crate) mod exhaustive;
 pub mod jacobian;
 pub mod mutation;
+mod occurrences;
+pub mod propagation;
+pub mod report;
+pub mod subject;
+pub mod subjects;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use draw::Draw;
+pub use report::{Finding, Report};
+pub use subject::{Circuit, Forgery, Overrides, Subject, Twin};
+
 use crate::Builder;
-use crate::r1cs::{R1cs, RowKind};
+use crate::r1cs::{R1cs, RowKind, WireKind};
 use ark_ff::PrimeField;
-use std::collections::BTreeMap;
-use std::fmt;
+use occurrences::Occurrences;
+use std::collections::BTreeSet;
+use std::sync::Arc;
 
-/// A circuit under test: how to build it from a witness.
-pub type Circuit<'a, F, W> = &'a dyn Fn(&mut Builder<F>, &W);
-
-/// Wires that a dishonest prover gives another value than the circuit asks for.
-pub type Overrides<F> = BTreeMap<usize, F>;
-
-/// A dishonest witness: its name, the witness, and hints that are replaced.
-pub struct Forgery<W, F> {
-    /// What is forged.
-    pub name: String,
-    /// The witness.
-    pub witness: W,
-    /// Hints that are replaced.
-    pub overrides: Overrides<F>,
-}
-
-impl<W, F> Forgery<W, F> {
-    /// A forgery that lies in the witness alone.
-    pub fn new(name: impl Into<String>, witness: W) -> Self {
-        Self {
-            name: name.into(),
-            witness,
-            overrides: BTreeMap::new(),
-        }
-    }
-}
-
-/// A circuit with what is needed to try to break it.
-pub struct Subject<'a, F: PrimeField, W> {
-    /// Its name in the report.
-    pub name: String,
-    /// The circuit.
-    pub circuit: Circuit<'a, F, W>,
-    /// Honest witnesses, three or more, as different as the shape allows.
-    pub valid: Vec<W>,
-    /// Dishonest ones; each must violate a constraint.
-    pub invalid: Vec<Forgery<W, F>>,
-    /// Scopes (a part of the name) whose assertions another subject tests, with the reason.
-    pub tested_elsewhere: Vec<(&'static str, &'static str)>,
-    /// At most this many runs of the circuit per point; all are made when there are fewer.
-    pub runs_max: usize,
-}
-
-/// What [`check_circuit`] found, and how much it tried.
-#[derive(Clone, Debug, Default)]
-pub struct Report {
-    /// The subject's name.
-    pub name: String,
-    /// Constraints.
-    pub constraints: usize,
-    /// Wires that are not inputs, each of which needs a determining row.
-    pub determined_wires: usize,
-    /// Assertions.
-    pub assertions: usize,
-    /// Single-wire changes tried.
-    pub mutations: usize,
-    /// Second roots of hints tried.
-    pub alternatives: usize,
-    /// Dishonest witnesses refused.
-    pub forgeries: usize,
-    /// Constraints whose deletion is noticed by a check of this subject.
-    pub deletions_noticed: usize,
-    /// Assertions whose deletion another subject notices.
-    pub deletions_noticed_elsewhere: usize,
-    /// Constraints whose deletion nothing notices, by name.
-    pub deletions_survived: Vec<String>,
-    /// Everything that must not be: a free wire, a mutation that passes, a forgery that is accepted.
-    pub findings: Vec<Finding>,
-}
-
-/// A reason to refuse a circuit.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Finding {
-    /// An honest witness is refused at this constraint.
-    HonestRefused(String),
-    /// The wire is free to first order: no determining row fixes it.
-    FreeWire(String),
-    /// The wire can take another value with all others unchanged.
-    Mutation(String),
-    /// A hint has another root, and the circuit accepts what follows from it.
-    Alternative(String),
-    /// A public input occurs in no constraint.
-    UnusedPublicInput(String),
-    /// A dishonest witness is accepted.
-    ForgeryAccepted(String),
-    /// Fewer than 99 % of the deletions are noticed; the survivors.
-    DeletionsUnnoticed(Vec<String>),
-}
-
-impl Report {
-    /// The share of constraints whose deletion is noticed.
-    #[allow(clippy::cast_precision_loss)] // a share for people
-    pub fn noticed_share(&self) -> f64 {
-        let noticed = self.deletions_noticed + self.deletions_noticed_elsewhere;
-        noticed as f64 / self.constraints.max(1) as f64
-    }
-
-    /// `Ok` if nothing was found.
-    ///
-    /// # Errors
-    /// The findings.
-    pub fn verdict(&self) -> Result<(), Vec<Finding>> {
-        if self.findings.is_empty() {
-            Ok(())
-        } else {
-            Err(self.findings.clone())
-        }
-    }
-
-    /// The header of the table whose rows [`Report`] displays.
-    pub const TABLE_HEADER: &'static str = "| circuit | constraints | determined wires | free | assertions | mutations tried | \
-        alternatives tried | forgeries refused | deletions noticed | by another subject | survived |\n|---|---|---|---|---|---|---|---|---|---|---|";
-}
-
-impl fmt::Display for Report {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let free = self
-            .findings
-            .iter()
-            .filter(|finding| matches!(finding, Finding::FreeWire(_)))
-            .count();
-        write!(
-            f,
-            "| {} | {} | {} | {free} | {} | {} | {} | {} | {} | {} | {} |",
-            self.name,
-            self.constraints,
-            self.determined_wires,
-            self.assertions,
-            self.mutations,
-            self.alternatives,
-            self.forgeries,
-            self.deletions_noticed,
-            self.deletions_noticed_elsewhere,
-            self.deletions_survived.len(),
-        )
-    }
-}
+/// Honest witnesses at which the rank is taken, at least.
+const HONEST_MIN: usize = 3;
+/// Violated rows that a finding names.
+const NAMED_MAX: usize = 5;
 
 /// Runs every point of the regime.
 pub fn check_circuit<F: PrimeField, W>(subject: &Subject<'_, F, W>) -> Report {
-    let Some(first) = subject.valid.first() else {
-        return Report::default();
-    };
-    let (r1cs, _) = build(subject.circuit, first);
-    check_constraints(subject, &r1cs)
+    match subject.valid.first() {
+        Some(first) => check_constraints(subject, &build(subject.circuit, first).0),
+        None => Report {
+            name: subject.name.clone(),
+            findings: vec![Finding::TooFewWitnesses(0)],
+            ..Report::default()
+        },
+    }
 }
 
 /// [`check_circuit`] with other constraints than the circuit's own: a planted bug.
@@ -183,64 +69,184 @@ pub fn check_constraints<F: PrimeField, W>(subject: &Subject<'_, F, W>, r1cs: &R
     let mut report = Report {
         name: subject.name.clone(),
         constraints: r1cs.constraints(),
+        public_inputs: r1cs.public_inputs(),
         assertions: rows_of_kind(r1cs, RowKind::Assertion).count(),
+        honest: subject.valid.len(),
         ..Report::default()
     };
-    for wire in mutation::unused_public_inputs(r1cs) {
+    if subject.valid.len() < HONEST_MIN {
         report
             .findings
-            .push(Finding::UnusedPublicInput(r1cs.wire_name(wire)));
+            .push(Finding::TooFewWitnesses(subject.valid.len()));
     }
-    let mut deletions = deletion::Deletions::new(subject, r1cs);
-    for (number, witness) in subject.valid.iter().enumerate() {
-        let assignment = solve(subject.circuit, witness, BTreeMap::new());
-        for row in r1cs.violations_up_to(5, &assignment) {
-            report.findings.push(Finding::HonestRefused(row_name(r1cs, row)));
+    let trial = Trial {
+        subject,
+        r1cs,
+        occurrences: Occurrences::new(r1cs),
+    };
+    let mut deletions = deletion::Deletions::new(&trial);
+    trial.public_inputs(&mut report);
+    trial.propagation(&mut report);
+    trial.differential(&mut report);
+    let honest: Vec<Arc<[F]>> = subject
+        .valid
+        .iter()
+        .map(|witness| trial.honest(witness))
+        .collect();
+    trial.rank(&honest, &mut deletions, &mut report);
+    trial.mutations(&honest, &mut report);
+    trial.alternatives(&honest, &mut deletions, &mut report);
+    trial.negative_corpus(&mut deletions, &mut report);
+    deletions.search(&trial, &honest);
+    deletions.summarise(r1cs, &mut report);
+    report
+}
+
+/// A subject with the constraints that it is tried against.
+struct Trial<'a, F: PrimeField, W> {
+    subject: &'a Subject<'a, F, W>,
+    r1cs: &'a R1cs<F>,
+    occurrences: Occurrences,
+}
+
+impl<F: PrimeField, W> Trial<'_, F, W> {
+    fn honest(&self, witness: &W) -> Arc<[F]> {
+        let mut cs = Builder::witness();
+        (self.subject.circuit)(&mut cs, witness);
+        cs.into_assignment().into()
+    }
+
+    /// The first two constraints that a witness violates when some wires are overridden and everything after them is solved
+    /// again; `honest` is what follows from the witness itself.
+    fn forge(&self, witness: &W, honest: &Arc<[F]>, overrides: &Overrides<F>) -> Vec<usize> {
+        let forged = solve(self.subject.circuit, witness, overrides, honest);
+        self.occurrences.violations_up_to(2, self.r1cs, honest, &forged)
+    }
+
+    fn public_inputs(&self, report: &mut Report) {
+        for wire in (1..=self.r1cs.public_inputs()).filter(|wire| self.occurrences.of(*wire).is_empty()) {
+            let name = self.r1cs.wire_name(wire);
+            report.findings.push(Finding::UnusedPublicInput(name));
         }
-        let rank = jacobian::rank(r1cs, &assignment);
-        report.determined_wires = rank.columns;
-        for wire in &rank.free_wires {
-            let finding = Finding::FreeWire(r1cs.wire_name(*wire));
-            if !report.findings.contains(&finding) {
-                report.findings.push(finding);
+    }
+
+    fn propagation(&self, report: &mut Report) {
+        let r1cs = self.r1cs;
+        let leftovers = propagation::propagate_with(r1cs, &self.occurrences).leftovers;
+        let is_output = |wire: usize| r1cs.wire_kind(wire) == WireKind::Output;
+        report.outputs = (0..r1cs.wires()).filter(|wire| is_output(*wire)).count();
+        report.outputs_determined = report.outputs;
+        for wire in leftovers.iter().copied().filter(|wire| is_output(*wire)) {
+            report.outputs_determined -= 1;
+            report
+                .findings
+                .push(Finding::OutputUndetermined(r1cs.wire_name(wire)));
+        }
+        let scopes = leftovers.into_iter().map(|wire| r1cs.wire_scope(wire));
+        report.leftovers = r1cs.count_families(scopes);
+    }
+
+    fn differential(&self, report: &mut Report) {
+        let Some(twin) = self.subject.twin else {
+            return;
+        };
+        let invalid = self
+            .subject
+            .invalid
+            .iter()
+            .filter(|forgery| forgery.overrides.is_empty());
+        let named = (self.subject.valid.iter().enumerate())
+            .map(|(number, witness)| (format!("honest witness {number}"), witness))
+            .chain(invalid.map(|forgery| (forgery.name.clone(), &forgery.witness)))
+            .chain(
+                (self.subject.probes.iter().enumerate())
+                    .map(|(number, witness)| (format!("probe {number}"), witness)),
+            );
+        for (name, witness) in named {
+            report.compared += 1;
+            let assignment = self.honest(witness);
+            let accepted = self.r1cs.violations_up_to(1, &assignment).is_empty();
+            let agrees = match twin(witness) {
+                Some(expected) => accepted && assignment[1..=self.r1cs.public_inputs()] == expected[..],
+                None => !accepted,
+            };
+            if !agrees {
+                let finding = format!(
+                    "{name}, which the circuit {}",
+                    if accepted { "accepts" } else { "refuses" }
+                );
+                report.findings.push(Finding::TwinDisagrees(finding));
             }
         }
-        deletions.notice_by_rank(&rank);
-        let (tried, survivors) = mutation::single_wires(r1cs, &assignment);
-        report.mutations += tried;
-        for (wire, value) in survivors {
-            report.findings.push(Finding::Mutation(format!(
-                "{} := {value} in honest witness {number}",
-                r1cs.wire_name(wire)
-            )));
-        }
-        for (wire, value) in mutation::alternatives(r1cs, &assignment, subject.runs_max) {
-            let forged = solve(subject.circuit, witness, BTreeMap::from([(wire, value)]));
-            report.alternatives += 1;
-            let violated = r1cs.violations_up_to(2, &forged);
-            if violated.is_empty() {
-                let name = r1cs.wire_name(wire);
+    }
+
+    fn rank(&self, honest: &[Arc<[F]>], deletions: &mut deletion::Deletions, report: &mut Report) {
+        let mut free = BTreeSet::new();
+        for assignment in honest {
+            for row in self.r1cs.violations_up_to(NAMED_MAX, assignment) {
                 report
                     .findings
-                    .push(Finding::Alternative(format!("{name} := {value}")));
+                    .push(Finding::HonestRefused(row_name(self.r1cs, row)));
+            }
+            let rank = jacobian::rank(self.r1cs, assignment);
+            report.determined_wires = rank.columns;
+            free.extend(&rank.free_wires);
+            deletions.notice_by_rank(&rank);
+        }
+        report.free_wires = free.len();
+        let names = free.into_iter().map(|wire| self.r1cs.wire_name(wire));
+        report.findings.extend(names.map(Finding::FreeWire));
+    }
+
+    fn mutations(&self, honest: &[Arc<[F]>], report: &mut Report) {
+        for (number, assignment) in honest.iter().enumerate() {
+            let (tried, survivors) = mutation::single_wires(self.r1cs, &self.occurrences, assignment);
+            report.mutations += tried;
+            for (wire, value) in survivors {
+                let name = self.r1cs.wire_name(wire);
+                let finding = format!("{name} := {value} in honest witness {number}");
+                report.findings.push(Finding::Mutation(finding));
+            }
+        }
+    }
+
+    fn alternatives(&self, honest: &[Arc<[F]>], deletions: &mut deletion::Deletions, report: &mut Report) {
+        let hints = mutation::Hints::of(self.r1cs);
+        let most = self.subject.runs_max.div_ceil(honest.len());
+        for (round, (witness, assignment)) in self.subject.valid.iter().zip(honest).enumerate() {
+            for overrides in hints.alternatives(assignment, most, round) {
+                report.alternatives += 1;
+                let violated = self.forge(witness, assignment, &overrides);
+                if violated.is_empty() {
+                    let named = overrides
+                        .iter()
+                        .map(|(wire, value)| format!("{} := {value}", self.r1cs.wire_name(*wire)));
+                    let finding = named.collect::<Vec<_>>().join(", ");
+                    report.findings.push(Finding::Alternative(finding));
+                }
+                deletions.notice_by_forgery(&violated);
+            }
+        }
+    }
+
+    fn negative_corpus(&self, deletions: &mut deletion::Deletions, report: &mut Report) {
+        for forgery in &self.subject.invalid {
+            let forged = solve(
+                self.subject.circuit,
+                &forgery.witness,
+                &forgery.overrides,
+                &[].into(),
+            );
+            let violated = self.r1cs.violations_up_to(2, &forged);
+            report.forgeries += 1;
+            if violated.is_empty() {
+                report
+                    .findings
+                    .push(Finding::ForgeryAccepted(forgery.name.clone()));
             }
             deletions.notice_by_forgery(&violated);
         }
     }
-    for forgery in &subject.invalid {
-        let forged = solve(subject.circuit, &forgery.witness, forgery.overrides.clone());
-        let violated = r1cs.violations_up_to(2, &forged);
-        report.forgeries += 1;
-        if violated.is_empty() {
-            report
-                .findings
-                .push(Finding::ForgeryAccepted(forgery.name.clone()));
-        }
-        deletions.notice_by_forgery(&violated);
-    }
-    deletions.search(subject, r1cs);
-    deletions.summarise(r1cs, &mut report);
-    report
 }
 
 /// Builds the constraints and the assignment of a witness.
@@ -251,12 +257,17 @@ pub fn build<F: PrimeField, W>(circuit: Circuit<'_, F, W>, witness: &W) -> (R1cs
 }
 
 /// The assignment that follows from a witness when some wires are overridden.
-fn solve<F: PrimeField, W>(circuit: Circuit<'_, F, W>, witness: &W, overrides: Overrides<F>) -> Vec<F> {
+fn solve<F: PrimeField, W>(
+    circuit: Circuit<'_, F, W>,
+    witness: &W,
+    overrides: &Overrides<F>,
+    honest: &Arc<[F]>,
+) -> Vec<F> {
     let overrides = overrides
-        .into_iter()
-        .filter_map(|(wire, value)| Some((u32::try_from(wire).ok()?, value)))
+        .iter()
+        .filter_map(|(wire, value)| Some((u32::try_from(*wire).ok()?, *value)))
         .collect();
-    let mut cs = Builder::dishonest(overrides);
+    let mut cs = Builder::dishonest(overrides, honest.clone());
     circuit(&mut cs, witness);
     cs.into_assignment()
 }

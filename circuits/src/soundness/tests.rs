@@ -2,13 +2,15 @@
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 
+use super::report::{section, with_section};
+use super::subjects::{check_all, small};
 use super::{Finding, Forgery, Overrides, Report, Subject, check_circuit, check_constraints};
 use crate::gadgets::bits::decompose;
 use crate::gadgets::int::Int;
 use crate::r1cs::RowKind;
 use crate::{Builder, Lc};
 use ark_bn254::Fr;
-use ark_ff::{AdditiveGroup, Field};
+use ark_ff::{AdditiveGroup, Field, One, Zero};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Bug {
@@ -19,10 +21,11 @@ enum Bug {
     FreeRemainder,
     UnsignedRoot,
     RepeatedCheck,
+    ChosenTariff,
 }
 
-/// A pocket claim: of `amount` in 0..16, a third is paid if `paid`, and the square root of `square` is added.
-/// Public: the epoch (mixed in linearly) and the output.
+/// A pocket claim: of `amount` in 0..16, a third is paid if `paid`, a tariff and the square root of `square` are added. The tariff is
+/// 50 and, if paid, the amount on top. Public: the epoch (mixed in linearly) and the output.
 #[derive(Clone, Copy)]
 struct Claim {
     epoch: u64,
@@ -66,10 +69,32 @@ fn claim(cs: &mut Builder<Fr>, claim: &Claim, bug: Bug) {
         decompose(cs, "root", &root, 8);
     }
     let mut sum = cs.mul("earned", &paid, third.lc()) + &root;
+    let (base, full) = (
+        Lc::constant(Fr::from(50u64)),
+        amount.lc().clone() + Fr::from(50u64),
+    );
+    if bug == Bug::ChosenTariff {
+        // One of the two, whichever the prover likes.
+        let due = if claim.paid.is_one() { &full } else { &base };
+        let tariff = cs.hint("tariff", due.value());
+        cs.enforce(&(&tariff - &base), &(&tariff - &full), &Lc::zero());
+        sum += &tariff;
+    } else {
+        sum += &(cs.mul("tariff", &paid, &(&full - &base)) + &base);
+    }
     if bug != Bug::UnusedPublicInput {
         sum = cs.mul("mixed", &sum, &epoch);
     }
     cs.bind_output(output, &sum);
+}
+
+fn twin(claim: &Claim) -> Option<Vec<Fr>> {
+    let honest =
+        (0..16).contains(&claim.amount) && claim.root < 256 && (claim.paid.is_zero() || claim.paid.is_one());
+    let amount = Fr::from(claim.amount);
+    let third = Fr::from(claim.amount / 3);
+    let sum = claim.paid * (third + amount) + Fr::from(claim.root + 50);
+    honest.then(|| vec![Fr::from(claim.epoch), sum * Fr::from(claim.epoch)])
 }
 
 fn check(bug: Bug) -> Report {
@@ -80,10 +105,9 @@ fn check(bug: Bug) -> Report {
         paid: Fr::ONE,
         root: 9,
     };
-    check_circuit(&Subject {
-        name: format!("{bug:?}"),
-        circuit: &circuit,
-        valid: vec![
+    let subject = Subject::new(format!("{bug:?}"), &circuit)
+        .twin(&twin)
+        .valid([
             honest,
             Claim {
                 epoch: 1,
@@ -97,8 +121,8 @@ fn check(bug: Bug) -> Report {
                 paid: Fr::ZERO,
                 root: 100,
             },
-        ],
-        invalid: vec![
+        ])
+        .invalid([
             Forgery::new("amount 16", Claim { amount: 16, ..honest }),
             Forgery::new(
                 "paid twice",
@@ -108,10 +132,8 @@ fn check(bug: Bug) -> Report {
                 },
             ),
             Forgery::new("root out of range", Claim { root: 256, ..honest }),
-        ],
-        tested_elsewhere: Vec::new(),
-        runs_max: 1000,
-    })
+        ]);
+    check_circuit(&subject)
 }
 
 fn found(report: &Report, kind: &dyn Fn(&Finding) -> bool) -> bool {
@@ -133,9 +155,14 @@ fn every_planted_bug_is_caught_and_every_point_catches_one() {
     let deletion: &dyn Fn(&Finding) -> bool = &|finding| matches!(finding, Finding::DeletionsUnnoticed(_));
     let public: &dyn Fn(&Finding) -> bool = &|finding| matches!(finding, Finding::UnusedPublicInput(_));
     let corpus: &dyn Fn(&Finding) -> bool = &|finding| matches!(finding, Finding::ForgeryAccepted(_));
+    let propagation: &dyn Fn(&Finding) -> bool = &|finding| matches!(finding, Finding::OutputUndetermined(_));
+    let differential: &dyn Fn(&Finding) -> bool = &|finding| matches!(finding, Finding::TwinDisagrees(_));
     let constraints = check(Bug::None).constraints;
     for (bug, points) in [
-        (Bug::NoRangeCheck, vec![("negative corpus", corpus)]),
+        (
+            Bug::NoRangeCheck,
+            vec![("negative corpus", corpus), ("differential", differential)],
+        ),
         (
             Bug::NoBooleanity,
             vec![("rank", rank), ("negative corpus", corpus)],
@@ -146,13 +173,22 @@ fn every_planted_bug_is_caught_and_every_point_catches_one() {
         ),
         (
             Bug::FreeRemainder,
-            vec![("rank", rank), ("alternatives", alternative)],
+            vec![
+                ("rank", rank),
+                ("alternatives", alternative),
+                ("propagation", propagation),
+            ],
         ),
         (
             Bug::UnsignedRoot,
-            vec![("alternatives", alternative), ("negative corpus", corpus)],
+            vec![
+                ("alternatives", alternative),
+                ("negative corpus", corpus),
+                ("propagation", propagation),
+            ],
         ),
         (Bug::RepeatedCheck, vec![("deletion", deletion)]),
+        (Bug::ChosenTariff, vec![("propagation", propagation)]),
     ] {
         let report = check(bug);
         for (point, caught) in points {
@@ -162,9 +198,23 @@ fn every_planted_bug_is_caught_and_every_point_catches_one() {
                 report.findings
             );
         }
-        // The pinned count catches each of them too.
-        assert_ne!(report.constraints, constraints, "{bug:?}");
+        // The pinned count catches each of them too, but for one constraint in place of another.
+        assert_eq!(
+            report.constraints == constraints,
+            bug == Bug::ChosenTariff,
+            "{bug:?}"
+        );
     }
+}
+
+/// A choice between two values that is no choice of the claim: every other point passes it.
+#[test]
+fn a_bug_that_only_propagation_catches() {
+    let findings = check(Bug::ChosenTariff).findings;
+    assert!(
+        matches!(&findings[..], [Finding::OutputUndetermined(_)]),
+        "{findings:?}"
+    );
 }
 
 /// Without any one of its constraints the sound claim does not pass the regime: 100 % of the deletions are noticed, and not
@@ -178,14 +228,7 @@ fn every_deleted_constraint_is_a_finding() {
         paid: Fr::ONE,
         root: 9,
     };
-    let subject = Subject {
-        name: "deleted".to_owned(),
-        circuit: &circuit,
-        valid: vec![honest],
-        invalid: Vec::new(),
-        tested_elsewhere: Vec::new(),
-        runs_max: 1000,
-    };
+    let subject = Subject::new("deleted", &circuit).valid([honest]);
     let (r1cs, _) = super::build(&circuit, &honest);
     for row in 0..r1cs.constraints() {
         let less = r1cs.without_row(row);
@@ -208,7 +251,7 @@ fn less_accepts_a_forgery(
     r1cs: &crate::R1cs<Fr>,
     less: &crate::R1cs<Fr>,
 ) -> bool {
-    let honest = super::solve(subject.circuit, &subject.valid[0], Overrides::new());
+    let honest = super::build(subject.circuit, &subject.valid[0]).1;
     (1..r1cs.wires()).any(|wire| {
         [
             Fr::ZERO,
@@ -223,9 +266,41 @@ fn less_accepts_a_forgery(
             let forged = super::solve(
                 subject.circuit,
                 &subject.valid[0],
-                Overrides::from([(wire, value)]),
+                &Overrides::from([(wire, value)]),
+                &[].into(),
             );
             less.violations(&forged).is_empty() && !r1cs.violations(&forged).is_empty()
         })
     })
+}
+
+/// Every gadget and claim passes, and the tables of `docs/security/soundness.md` say what it took.
+#[test]
+fn every_subject_passes_and_the_published_results_are_these() {
+    let rounds = std::env::var("POPW_ROUNDS")
+        .ok()
+        .and_then(|rounds| rounds.parse().ok())
+        .unwrap_or(1);
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let reports = check_all(small(), rounds, threads, |report| println!("{report}"));
+    for report in &reports {
+        assert_eq!(report.verdict(), Ok(()), "{report}");
+        assert_eq!(report.deletions_survived, Vec::<String>::new(), "{report}");
+    }
+    // More rounds try more than the tables say.
+    if rounds == 1 {
+        let document = include_str!("../../../docs/security/soundness.md");
+        let published = section(document, "small").unwrap();
+        assert_eq!(published, Report::tables(&reports), "cargo xtask soundness");
+    }
+}
+
+#[test]
+fn a_section_is_replaced_and_found_again() {
+    let document = "prose\n<!-- begin small: cargo xtask soundness -->\nold\n<!-- end small: cargo xtask soundness -->\nmore\n";
+    let replaced = with_section(document, "small", "new\n").unwrap();
+    assert_eq!(section(&replaced, "small"), Some("new\n"));
+    assert_eq!(section(document, "small"), Some("old\n"));
+    assert!(replaced.starts_with("prose\n") && replaced.ends_with("-->\nmore\n"));
+    assert_eq!(with_section(document, "full", "new\n"), None);
 }

@@ -8,7 +8,7 @@
 //! **Order.** parameters -> committee -> seats (bitmap, digest, attestation, watcher) -> devices (quorum, policy) -> registry -> outputs.
 
 use crate::builder::Size;
-use crate::gadgets::bits::{Bit, decompose};
+use crate::gadgets::bits::{Bit, decompose, is_nonzero};
 use crate::gadgets::int::Int;
 use crate::gadgets::poseidon::{hash, sponge, tagged_hash};
 use crate::gadgets::seat::{Attested, Seat, draw};
@@ -405,16 +405,4 @@ fn no_long_outage(cs: &mut Builder<Fr>, up: &[Bit<Fr>], limit: &Int<Fr>) -> Bit<
         product = cs.mul("product", &product, &(left.clone() + Fr::ONE));
     }
     is_nonzero(cs, &product)
-}
-
-/// `[x != 0]`, without a free hint: the inverse is 0 when x is. Three rows.
-///
-/// `x inverse = [x != 0]`; `[x = 0] inverse = 0` pins the inverse of 0 and, elsewhere, the indicator; `[x = 0] x = 0`.
-fn is_nonzero(cs: &mut Builder<Fr>, x: &Lc<Fr>) -> Bit<Fr> {
-    let inverse = cs.hint("inverse", x.value().inverse().unwrap_or(Fr::ZERO));
-    let nonzero = cs.mul("nonzero", x, &inverse);
-    let zero = -nonzero.clone() + Fr::ONE;
-    cs.enforce(&zero, &inverse, &Lc::zero());
-    cs.assert(&zero, x, &Lc::zero());
-    Bit::known_boolean(nonzero)
 }

@@ -5,12 +5,12 @@
 
 use super::circuit::circuit;
 use crate::Builder;
-use crate::soundness::{Forgery, Subject};
+use crate::soundness::{Draw, Forgery, Subject};
 use ark_bn254::Fr;
 use ark_ff::AdditiveGroup;
 use popw_claims::attestation::{Attestation, Bitmap};
 use popw_claims::eddsa::SecretKey;
-use popw_claims::field::{keccak256, reduce_be_bytes};
+use popw_claims::field::reduce_be_bytes;
 use popw_claims::uptime::{DeviceWitness, Parameters, SeatWitness, Shape, Witness, absent_seat_signature};
 
 /// A witness and the challenge of the fingerprint.
@@ -30,39 +30,10 @@ pub fn build_case(cs: &mut Builder<Fr>, case: &Case) {
     circuit(cs, &case.shape, &case.witness, case.z);
 }
 
-/// Draws reproducible values.
-struct Draw {
-    seed: u64,
-    count: u64,
-}
-
-impl Draw {
-    fn bytes(&mut self) -> [u8; 32] {
-        self.count += 1;
-        keccak256(format!("popw soundness {} {}", self.seed, self.count).as_bytes())
-    }
-
-    fn element(&mut self) -> Fr {
-        reduce_be_bytes(&self.bytes())
-    }
-
-    /// Below `limit`.
-    fn number(&mut self, limit: u64) -> u64 {
-        let [.., a, b, c, d] = self.bytes();
-        u64::from(u32::from_be_bytes([a, b, c, d])) % limit.max(1)
-    }
-
-    fn path(&mut self, levels: usize) -> Vec<[Fr; 16]> {
-        (0..levels)
-            .map(|_| std::array::from_fn(|_| self.element()))
-            .collect()
-    }
-}
-
 impl Case {
     /// An honest case: devices of every uptime, the last one of sixteen absent, the last of four or more seats silent.
     pub fn honest(shape: Shape, parameters: Parameters, seed: u64) -> Self {
-        let mut draw = Draw { seed, count: 0 };
+        let mut draw = Draw::new(seed);
         let epoch_tag = draw.element();
         let zones = 1u64 << (4 * (shape.device_levels - shape.zone_levels()));
         let zone = draw.number(zones);
@@ -161,27 +132,50 @@ pub fn parameter_sets(shape: &Shape) -> Vec<Parameters> {
     ]
 }
 
+/// The shapes of the test command: a single device with the outage rule, and a zone of 16 without it.
+pub fn small_shapes() -> [Shape; 2] {
+    let single = Shape {
+        devices: 1,
+        watchers: 3,
+        slots: 6,
+        device_levels: 1,
+        seat_levels: 1,
+        outage_rule: true,
+    };
+    let zone = Shape {
+        devices: 16,
+        watchers: 2,
+        slots: 3,
+        device_levels: 2,
+        outage_rule: false,
+        ..single
+    };
+    [single, zone]
+}
+
 /// The subject of a shape: honest cases of every policy, and the negative corpus.
 pub fn subject(shape: Shape, runs_max: usize) -> Subject<'static, Fr, Case> {
-    let valid: Vec<Case> = (1..)
+    let valid = (1..)
         .zip(parameter_sets(&shape))
-        .map(|(seed, parameters)| Case::honest(shape, parameters, seed))
-        .collect();
-    let invalid = forgeries(&shape);
-    Subject {
-        name: format!("uptime {shape}"),
-        circuit: &build_case,
-        valid,
-        invalid,
-        tested_elsewhere: vec![
+        .map(|(seed, parameters)| Case::honest(shape, parameters, seed));
+    Subject::new(format!("uptime {shape}"), &build_case)
+        .twin(&twin)
+        .valid(valid)
+        .invalid(forgeries(&shape))
+        .tested_elsewhere([
             (
                 "eddsa",
                 "the subject of the signature gadget, whose witnesses hold the secret keys",
             ),
             ("committee", "the subject of canonical_bits"),
-        ],
-        runs_max,
-    }
+        ])
+        .runs_max(runs_max)
+}
+
+/// The native twin: the public inputs of the statement that a case proves.
+pub fn twin(case: &Case) -> Option<Vec<Fr>> {
+    let outcome = case.witness.evaluate(&case.shape).ok()?;
+    Some(outcome.statement_at(case.z).public_inputs().to_vec())
 }
 
 /// The negative corpus: each must violate a constraint.
@@ -279,6 +273,14 @@ pub fn forgeries(shape: &Shape) -> Vec<Forgery<Case, Fr>> {
     for (name, edit) in edits {
         forge(name, &|case| edit(&mut case.witness.parameters));
     }
+    forge("quorum 0, and nobody votes", &|case| {
+        case.witness.parameters.quorum = 0;
+        for seat in &mut case.witness.seats {
+            seat.present = false;
+            seat.bitmap = Bitmap::new(case.shape.devices, case.shape.slots);
+            seat.signature = absent_seat_signature();
+        }
+    });
     forge("grace for the linear policy", &|case| {
         case.witness.parameters = parameter_sets(&case.shape)[1];
         case.witness.parameters.grace_seconds = 300;
