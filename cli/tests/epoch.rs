@@ -1,6 +1,6 @@
 //! `popw epoch run` as operators use it: a simulated fleet, killed at any moment and started again, and folders that were changed.
 
-#![allow(clippy::unwrap_used, clippy::panic)]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::cast_possible_truncation)]
 
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};

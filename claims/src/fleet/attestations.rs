@@ -277,6 +277,12 @@ impl<R: Read + Seek> Attestations<R> {
             .collect()
     }
 
+    /// The name of the file.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
     /// Votes that count.
     #[must_use]
     pub fn len(&self) -> usize {

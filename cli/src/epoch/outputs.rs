@@ -143,16 +143,17 @@ impl ClaimsFile {
     }
 }
 
-/// A line of `rejected.jsonl`.
+/// A line of `rejected.jsonl`; the file is named without its folder.
 pub fn rejected_line(rejection: &Rejection) -> String {
     let Rejection {
-        file,
+        file: path,
         unit,
         number,
         field,
         reason,
         detail,
     } = rejection;
+    let file = Path::new(path).file_name().unwrap_or_default().to_string_lossy();
     let line = json!({
         "file": file, "unit": unit, "number": number, "field": field, "reason": reason.name(), "detail": detail,
     });

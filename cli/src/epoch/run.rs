@@ -13,10 +13,12 @@ use crate::epoch::state::{Header, State, ZoneDone};
 use crate::failure::{Failure, in_file};
 use crate::files::{Streamed, read_bytes, read_text, write};
 use crate::fleet_folder;
+use crate::report::uptime::{DeviceUptime, FileLine, Rejection, SeatCount, Tally, UptimeReport, html};
 use crate::screen::{Screen, show};
 use popw_claims::field::to_decimal;
 use popw_claims::fleet::{Attestations, Claim, Fleet, Reason};
 use popw_claims::settlement::KeccakTree;
+use popw_claims::uptime::{Preset, agreed_slots};
 use popw_prover::dev_key::is_dev;
 use popw_prover::{CircuitId, DevKey, Phase, Progress, Prover, Watch, export, uptime};
 use popw_verifier::snarkjs;
@@ -54,13 +56,10 @@ struct Epoch {
     prover: Prover,
 }
 
-/// Votes that did not count.
-#[derive(Default)]
-struct Rejections {
-    counts: BTreeMap<Reason, u64>,
-    /// The first few of each reason.
-    examples: BTreeMap<Reason, Vec<String>>,
-}
+/// Votes that did not count: how many of each reason, and the numbers of the first.
+type Rejections = BTreeMap<Reason, (u64, Vec<u64>)>;
+/// Numbers that are kept of each reason.
+const EXAMPLES_MAX: usize = 5;
 
 /// Proves what is not proven yet, then audits everything.
 ///
@@ -79,14 +78,18 @@ pub fn run(args: &Args) -> Result<(), Failure> {
         )));
     };
     screen.begin("verifying the attestations");
-    let mut rejections = Rejections::default();
+    let mut rejections = Rejections::new();
     let mut rejected = Streamed::create(&outputs.rejected())?;
     let mut unwritten = None;
     let attestations = fleet_folder::ingest(&args.fleet, &fleet, |rejection| {
         if let Err(failure) = rejected.print(rejected_line(&rejection)) {
             unwritten.get_or_insert(failure);
         }
-        rejections.add(&rejection.to_string(), rejection.reason);
+        let (count, examples) = rejections.entry(rejection.reason).or_default();
+        *count += 1;
+        if examples.len() < EXAMPLES_MAX {
+            examples.push(rejection.number);
+        }
     })?;
     unwritten.map_or(Ok(()), Err)?;
     rejected.finish()?;
@@ -126,6 +129,7 @@ pub fn run(args: &Args) -> Result<(), Failure> {
     let proving = start.elapsed();
     screen.begin("auditing the files");
     let totals = epoch.audit(&zones, &outputs, &state)?;
+    write(&outputs.report(), epoch.report(args, &rejections, &totals))?;
     let times = screen.finish();
     summary(
         args,
@@ -215,7 +219,7 @@ impl Epoch {
     /// Reads every file of every zone again and compares it with the claim, and writes the files of all zones together.
     fn audit(&mut self, zones: &[u64], outputs: &Outputs, state: &State) -> Result<Totals, Failure> {
         let mut claims = ClaimsFile::create(&outputs.claims(), &self.fleet)?;
-        let mut totals = Totals::default();
+        let mut totals = Totals::new(&self.fleet, zones);
         for zone in zones {
             let claim = self.claim(*zone)?;
             let refuse = |path: &Path, what: &str| {
@@ -244,7 +248,7 @@ impl Epoch {
                 .verify(&claim.statement.public_inputs(), &proof)
                 .map_err(|error| refuse(&path, &error.to_string()))?;
             claims.add(&self.fleet, &claim)?;
-            totals.add(&claim);
+            totals.add(&self.fleet, &claim);
         }
         claims.finish()?;
         Ok(totals)
@@ -261,36 +265,100 @@ fn done(claim: &Claim) -> ZoneDone {
 }
 
 /// Sums over all zones.
-#[derive(Default)]
 struct Totals {
     devices: usize,
     score: u64,
-    seats_absent: usize,
+    seats: Vec<SeatCount>,
+    tally: Tally,
 }
 
 impl Totals {
-    fn add(&mut self, claim: &Claim) {
-        self.devices += claim
-            .witness
-            .devices
-            .iter()
-            .filter(|device| device.present)
-            .count();
+    fn new(fleet: &Fleet, zones: &[u64]) -> Self {
+        let shape = fleet.shape();
+        let count = zones.last().map_or(0, |last| last + 1);
+        Self {
+            devices: 0,
+            score: 0,
+            seats: vec![SeatCount::default(); shape.watchers],
+            tally: Tally::new(count, shape.slots),
+        }
+    }
+
+    fn add(&mut self, fleet: &Fleet, claim: &Claim) {
+        let (shape, zone) = (fleet.shape(), claim.statement.zone);
+        let quorum = fleet.parameters().quorum;
+        let bitmaps = || claim.witness.seats.iter().map(|seat| &seat.bitmap);
+        let slots: Vec<(usize, Vec<bool>)> = (claim.witness.devices.iter().enumerate())
+            .filter(|(_, device)| device.present)
+            .map(|(place, _)| (place, agreed_slots(bitmaps(), place, shape.slots, quorum)))
+            .collect();
+        let devices = slots.iter().map(|(place, slots)| DeviceUptime {
+            index: zone * shape.devices as u64 + *place as u64,
+            slots,
+            score: claim.outcome.scores[*place],
+        });
+        self.tally
+            .add_zone(zone, Some(format!("settle/{zone}.json")), devices);
+        self.devices += slots.len();
         self.score += done(claim).total_score;
-        self.seats_absent += claim.witness.seats.iter().filter(|seat| !seat.present).count();
+        for (count, seat) in self.seats.iter_mut().zip(&claim.witness.seats) {
+            match seat.present {
+                true => count.attested += 1,
+                false => count.absent += 1,
+            }
+        }
+    }
+
+    fn seats_absent(&self) -> u64 {
+        self.seats.iter().map(|seat| seat.absent).sum()
     }
 }
 
-impl Rejections {
-    /// How many of each reason are quoted in the report.
-    const EXAMPLES_MAX: usize = 5;
-
-    fn add(&mut self, text: &str, reason: Reason) {
-        *self.counts.entry(reason).or_default() += 1;
-        let examples = self.examples.entry(reason).or_default();
-        if examples.len() < Self::EXAMPLES_MAX {
-            examples.push(text.to_owned());
-        }
+impl Epoch {
+    /// `report.html`.
+    fn report(&self, args: &Args, rejections: &Rejections, totals: &Totals) -> String {
+        let (shape, parameters) = (self.fleet.shape(), self.fleet.parameters());
+        let (seconds, quorum) = (parameters.epoch_seconds, parameters.quorum);
+        let is_this = |preset: &Preset| {
+            let published = preset.parameters(shape, seconds, quorum);
+            published.with_outage_limit(parameters.outage_limit) == *parameters
+        };
+        let name = |path: &Path| {
+            path.file_name()
+                .unwrap_or_default()
+                .to_string_lossy()
+                .into_owned()
+        };
+        let file = name(Path::new(self.attestations.name()));
+        let rejections = rejections.iter().map(|(reason, (count, numbers))| Rejection {
+            reason: reason.name().to_owned(),
+            count: *count,
+            examples: numbers
+                .iter()
+                .map(|line| FileLine {
+                    file: file.clone(),
+                    line: *line,
+                })
+                .collect(),
+        });
+        html(&UptimeReport {
+            title: name(&args.fleet),
+            epoch: self.fleet.epoch().number(),
+            epoch_start: self.fleet.epoch().start(),
+            shape: *shape,
+            parameters: *parameters,
+            preset: Preset::ALL
+                .into_iter()
+                .find(is_this)
+                .map(|preset| preset.name().to_owned()),
+            epoch_tag: to_decimal(&self.fleet.epoch_tag()),
+            registry_root: to_decimal(&self.fleet.context().registry_root),
+            params_hash: to_decimal(&self.fleet.context().parameters_hash),
+            attestation_root: format!("0x{}", hex::encode(self.tree.root())),
+            tally: totals.tally.clone(),
+            seats: totals.seats.clone(),
+            rejections: rejections.collect(),
+        })
     }
 }
 
@@ -318,8 +386,8 @@ fn summary(
     };
     let peak = peak_memory_bytes();
     if args.json {
-        let counts: serde_json::Map<_, _> = (rejections.counts.iter())
-            .map(|(reason, count)| (reason.name().to_owned(), json!(count)))
+        let counts: serde_json::Map<_, _> = (rejections.iter())
+            .map(|(reason, (count, _))| (reason.name().to_owned(), json!(count)))
             .collect();
         let seconds: serde_json::Map<_, _> = (times.iter())
             .map(|(label, time)| ((*label).to_owned(), json!(time.as_secs_f64())))
@@ -330,7 +398,7 @@ fn summary(
             "zones_proven_now": proven.len(),
             "devices_proven_now": devices_proven,
             "attestations": epoch.attestations.len(),
-            "seats_absent": totals.seats_absent,
+            "seats_absent": totals.seats_absent(),
             "rejected": counts,
             "total_score": totals.score,
             "attestation_root": hex::encode(epoch.tree.root()),
@@ -351,9 +419,9 @@ fn summary(
     show(format_args!(
         "{} attestations count, {} seats are absent",
         epoch.attestations.len(),
-        totals.seats_absent
+        totals.seats_absent()
     ))?;
-    for (reason, count) in &rejections.counts {
+    for (reason, (count, _)) in rejections {
         show(format_args!("rejected, {reason}: {count}"))?;
     }
     show(format_args!(
