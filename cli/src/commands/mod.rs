@@ -24,6 +24,18 @@ pub struct Compute {
 }
 
 impl Compute {
+    /// Gives what runs outside the prover (reading, verifying, claiming) as many threads. Once, at the beginning of a command.
+    ///
+    /// # Errors
+    /// If the system gives no threads.
+    pub fn limit_threads(&self) -> Result<(), Failure> {
+        let Some(threads) = self.threads else {
+            return Ok(());
+        };
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(usize::from(threads));
+        pool.build_global().map_err(Failure::internal)
+    }
+
     /// The prover's options.
     ///
     /// # Errors

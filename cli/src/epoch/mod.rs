@@ -5,6 +5,7 @@
 //! | [`run`] | `epoch run`: ingests the attestations, proves zone after zone, goes on after a crash. Start here |
 //! | [`state`] | `state.jsonl`, what is done |
 //! | [`outputs`] | the folder that a run fills: names and contents of its files |
+//! | [`totals`], [`summary`] | what the zones add up to: for `report.html`, and for the screen |
 //! | [`plan`] | `epoch plan`: how a registry is best cut into zones, before an epoch is opened |
 //!
 //! Depends on: [`crate::fleet_folder`] for the input, `popw_prover` for proofs, [`crate::report`] for the page.
@@ -13,6 +14,8 @@ pub mod outputs;
 pub mod plan;
 pub mod run;
 pub mod state;
+pub mod summary;
+pub mod totals;
 
 use crate::failure::Failure;
 
