@@ -20,9 +20,6 @@ pub mod traffic;
 pub mod world;
 pub mod zone;
 
-#[cfg(test)]
-mod tests;
-
 use crate::failure::Failure;
 use crate::screen::{Screen, show};
 use clap::builder::PossibleValuesParser;
