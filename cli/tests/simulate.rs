@@ -7,7 +7,7 @@ use popw::fleet_folder;
 use popw::simulate::output::FleetFiles;
 use popw::simulate::report::Summary;
 use popw::simulate::roles::{DeviceRole, Role, Shares, WatcherRole};
-use popw::simulate::table::{ATTACKS, Attack, Capture, Measured, markdown};
+use popw::simulate::table::{ATTACKS, Attack, Capture, Measured, lost_by_packet_loss, markdown};
 use popw::simulate::world::{Settings, World};
 use popw::simulate::{self, zone};
 use popw_claims::uptime::Preset;
@@ -257,6 +257,14 @@ fn colluding_watchers_get_a_quorum_as_often_as_chance_says() {
         assert!((least..most).contains(&capture.fraction()), "{capture:?}");
         assert!((least..most).contains(&capture.expected), "{capture:?}");
     }
+}
+
+/// A quorum of five of eight bridges the loss of one record in fifty, not of one in three.
+#[test]
+fn packet_loss_costs_honest_devices_when_it_is_large() {
+    let [small, large, larger] = [2, 30, 50].map(|percent| lost_by_packet_loss(percent).unwrap());
+    assert_eq!(small, 0);
+    assert!(0 < large && large < larger && larger <= WHOLE);
 }
 
 const WHOLE: u32 = 1_000_000;

@@ -40,7 +40,7 @@ pub struct Args {
     #[arg(long, default_value_t = 1)]
     seed: u64,
     /// Devices of the fleet
-    #[arg(long, default_value_t = 1_000, value_name = "N")]
+    #[arg(long, default_value_t = 1_000, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     devices: u32,
     /// Devices of a zone: 1, 16, 256 or 4096
     #[arg(long, default_value_t = 256, value_name = "N")]
