@@ -210,6 +210,7 @@ mod tests {
             let (s, h) = (scalar(&s), scalar(&h));
             let point = (base8() * scalar(&k)).into_affine();
             prop_assert_eq!(mul_base8_add_mul_vartime(&s, &h, &point), base8() * s + point * h);
+            prop_assert_eq!(mul_base8_vartime(&s), base8() * s);
         }
 
         #[test]

@@ -1,8 +1,8 @@
 //! EdDSA-Poseidon of circomlibjs, byte for byte: `S Base8 = R8 + 8 h A` with `h = P_5(R8x, R8y, Ax, Ay, m)`.
 //!
 //! Key derivation and nonce use BLAKE-512 (the SHA-3 finalist, not BLAKE2) as circomlibjs does, so that a
-//! signature depends on the key and the message only. Signing multiplies by secrets in constant time;
-//! verification handles public data and does not.
+//! signature depends on the key and the message only. Signing multiplies by secrets in constant time (but for
+//! [`SecretKey::sign_vartime`]); verification handles public data and does not.
 //!
 //! Depends on [`crate::babyjubjub`], [`crate::poseidon`]. Next: [`crate::record`] and [`crate::attestation`],
 //! the two messages that are signed.
@@ -138,8 +138,8 @@ impl SecretKey {
         self.sign_with(message, |nonce| (base8() * *nonce).into_affine())
     }
 
-    /// The same signature as [`Self::sign`], some five times as fast, in time that depends on the secret nonce:
-    /// for keys that protect nothing, as those of a simulation.
+    /// The same signature as [`Self::sign`], sooner, in time that depends on the secret nonce: for keys that
+    /// protect nothing, as those of a simulation.
     #[must_use]
     pub fn sign_vartime(&self, message: Fr) -> Signature {
         self.sign_with(message, |nonce| mul_base8_vartime(nonce).into_affine())
@@ -178,7 +178,8 @@ pub fn verify(key: &Point, message: Fr, signature: &Signature) -> Result<(), Edd
     verify_with_valid_key(key, message, signature)
 }
 
-/// [`verify`] with a key that has passed [`is_valid_key`], as every key of a registry has: half the time.
+/// [`verify`] with a key that has passed [`is_valid_key`], as every key of a registry has: without
+/// the multiplication that checks the key.
 ///
 /// # Errors
 /// Those of [`verify`] but for [`EddsaError::InvalidKey`].

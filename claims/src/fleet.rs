@@ -25,7 +25,7 @@ use crate::field::Fr;
 use crate::registry::{DeviceRegistry, WatcherRegistry, registry_root};
 use crate::uptime::{AssemblyError, Network, Outcome, Parameters, Shape, Statement, Vote, Witness};
 
-pub use attestations::{Attestations, Encoding, Reason, Rejection};
+pub use attestations::{Attestations, Encoding, Flaw, Reason, Rejection, judge};
 pub use error::FleetError;
 pub use lines::{write_device, write_vote, write_watcher};
 pub use tables::{EpochTable, ParametersTable};
@@ -159,24 +159,29 @@ impl Fleet {
         zones
     }
 
-    /// Verifies a zone's votes, one or none a seat, and evaluates its claim.
-    ///
-    /// # Errors
-    /// [`FleetError::Zone`] if a vote does not verify or the zone is outside the registry.
-    pub fn claim(&self, zone: u64, votes: &[Option<Vote>]) -> Result<Claim, FleetError> {
-        let network = Network {
+    /// What all zones share.
+    #[must_use]
+    pub fn network(&self) -> Network<'_> {
+        Network {
             shape: self.shape,
             parameters: self.parameters,
             epoch_tag: self.epoch_tag,
             devices: &self.devices,
             watchers: &self.watchers,
-        };
+        }
+    }
+
+    /// Verifies a zone's votes, one or none a seat, and evaluates its claim.
+    ///
+    /// # Errors
+    /// [`FleetError::Zone`] if a vote does not verify or the zone is outside the registry.
+    pub fn claim(&self, zone: u64, votes: &[Option<Vote>]) -> Result<Claim, FleetError> {
         let refused = |error| FleetError::Zone {
             zone,
             error: Box::new(error),
         };
         let claimed = |error| refused(AssemblyError::Claim(error));
-        let witness = network.witness(zone, votes).map_err(refused)?;
+        let witness = self.network().witness(zone, votes).map_err(refused)?;
         let outcome = witness.evaluate(&self.shape).map_err(claimed)?;
         let settlement_data = outcome.settlement_data().map_err(claimed)?;
         let statement = outcome.statement(self.context.selector).map_err(claimed)?;

@@ -8,7 +8,7 @@ use serde_json::json;
 use std::fs::File;
 use std::path::Path;
 
-/// The files that [`read`] needs; attestations stand in one of [`Encoding::FILES`].
+/// The files that [`read`] needs; attestations stand in a file of either [`Encoding`].
 pub const NETWORK_FILES: [&str; 4] = ["params.toml", "epoch.toml", "registry.jsonl", "watchers.jsonl"];
 
 /// Reads a fleet's network.
@@ -35,13 +35,13 @@ pub fn ingest(
     fleet: &Fleet,
     reject: impl FnMut(Rejection),
 ) -> Result<Attestations<File>, Failure> {
-    let found: Vec<_> = Encoding::FILES
+    let found: Vec<_> = Encoding::ALL
         .into_iter()
-        .map(|(name, encoding)| (folder.join(name), encoding))
+        .map(|encoding| (folder.join(encoding.file_name()), encoding))
         .filter(|(path, _)| path.exists())
         .collect();
     let [(path, encoding)] = found.as_slice() else {
-        let names = Encoding::FILES.map(|(name, _)| name).join(" or ");
+        let names = Encoding::ALL.map(Encoding::file_name).join(" or ");
         return Err(Failure::input(format!(
             "{}: expected {names}, and only one of them",
             folder.display()

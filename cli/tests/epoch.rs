@@ -65,7 +65,7 @@ fn fleet(name: &str, format: &str) -> PathBuf {
         "--device-share",
         "cloned-key=10",
         "--watcher-share",
-        "contradictor=20",
+        "double-dealer=20",
         "--out",
         folder.to_str().unwrap(),
     ]);

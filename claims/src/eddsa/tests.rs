@@ -37,6 +37,7 @@ proptest! {
         let theirs = babyjubjub_rs::PrivateKey::import(key.to_vec()).unwrap();
         let text = crate::field::to_decimal(&message);
         let signature = ours.sign(message);
+        prop_assert_eq!(ours.sign_vartime(message), signature);
         prop_assert_eq!(packed(&signature), theirs.sign(text.parse().unwrap()).unwrap().compress().to_vec());
         prop_assert_eq!(verify(&ours.public_key(), message, &signature), Ok(()));
     }

@@ -14,10 +14,9 @@ use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom, Write};
 use rayon::prelude::*;
 
 use super::{Fleet, FleetError, LINE_BYTES_MAX, Source, binary, lines};
-use crate::committee::draw;
 use crate::field::Fr;
 use crate::tree::width;
-use crate::uptime::{Shape, Vote};
+use crate::uptime::{AssemblyError, Network, Shape, Vote};
 
 /// Votes are verified in parallel, in batches of so many bytes or [`BATCH_VOTES`], whatever comes first.
 const BATCH_BYTES: usize = 8 << 20;
@@ -33,11 +32,17 @@ pub enum Encoding {
 }
 
 impl Encoding {
-    /// Both, with the names of their files.
-    pub const FILES: [(&'static str, Self); 2] = [
-        ("attestations.jsonl", Self::JsonLines),
-        ("attestations.bin", Self::Binary),
-    ];
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::JsonLines, Self::Binary];
+
+    /// The name of the file in a fleet's folder.
+    #[must_use]
+    pub fn file_name(self) -> &'static str {
+        match self {
+            Self::JsonLines => "attestations.jsonl",
+            Self::Binary => "attestations.bin",
+        }
+    }
 
     /// Writes what stands before the first vote.
     ///
@@ -108,6 +113,16 @@ impl Reason {
         Self::Contradiction,
     ];
 
+    /// Why a second vote of a seat that verifies does not count.
+    #[must_use]
+    pub fn of_second(first_digest: &Fr, second_digest: &Fr) -> Self {
+        if first_digest == second_digest {
+            Self::Duplicate
+        } else {
+            Self::Contradiction
+        }
+    }
+
     /// The name in reports.
     #[must_use]
     pub fn name(self) -> &'static str {
@@ -130,11 +145,15 @@ impl fmt::Display for Reason {
 }
 
 /// What is wrong with a vote, without its place.
-#[derive(Debug)]
-pub(super) struct Flaw {
-    reason: Reason,
-    field: String,
-    detail: String,
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("field `{field}`: {detail}")]
+pub struct Flaw {
+    /// Why, for counting.
+    pub reason: Reason,
+    /// Path of the field; `.` for the whole.
+    pub field: String,
+    /// Why, for people: what was expected and what was found.
+    pub detail: String,
 }
 
 impl Flaw {
@@ -149,7 +168,7 @@ impl Flaw {
 
 /// A vote that does not count.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{file}, {unit} {number}, field `{field}`: {detail}")]
+#[error("{file}, {unit} {number}, {flaw}")]
 pub struct Rejection {
     /// Name of the file.
     pub file: String,
@@ -157,12 +176,8 @@ pub struct Rejection {
     pub unit: &'static str,
     /// Its number, from 1.
     pub number: u64,
-    /// Path of the field; `.` for the whole.
-    pub field: String,
-    /// Why, for counting.
-    pub reason: Reason,
-    /// Why, for people: what was expected and what was found.
-    pub detail: String,
+    /// What is wrong with it.
+    pub flaw: Flaw,
 }
 
 /// Where a vote stands, and what it says.
@@ -339,18 +354,13 @@ impl<R: Read + Seek> Attestations<R> {
             return Ok(());
         };
         let place = format!("{} {}", self.encoding.unit(), first.number);
-        match first.digest == digest {
-            true => Err(Flaw::new(
-                Reason::Duplicate,
-                "seat",
-                format!("zone {zone}, seat {seat} already stands on {place}"),
-            )),
-            false => Err(Flaw::new(
-                Reason::Contradiction,
-                "digest",
-                format!("zone {zone}, seat {seat}: the watcher signed another digest on {place}"),
-            )),
-        }
+        let reason = Reason::of_second(&first.digest, &digest);
+        let (field, what) = match reason {
+            Reason::Duplicate => ("seat", "already stands"),
+            _ => ("digest", "the watcher signed another digest"),
+        };
+        let detail = format!("zone {zone}, seat {seat}: {what} on {place}");
+        Err(Flaw::new(reason, field, detail))
     }
 
     /// Reads a vote again.
@@ -383,27 +393,30 @@ impl<R: Read + Seek> Attestations<R> {
     }
 
     fn rejection(&self, number: u64, flaw: Flaw) -> Rejection {
-        let Flaw {
-            reason,
-            field,
-            detail,
-        } = flaw;
         Rejection {
             file: self.name.clone(),
             unit: self.encoding.unit(),
             number,
-            field,
-            reason,
-            detail,
+            flaw,
         }
     }
 }
 
 /// Parses a vote and checks everything that a claim will ask of it.
 fn verify(fleet: &Fleet, encoding: Encoding, bytes: &[u8]) -> Result<Verified, Flaw> {
-    let shape = fleet.shape();
-    let Vote { bitmap, attestation } = encoding.parse(shape, bytes)?;
-    let (zone, seat, digest) = (attestation.zone, attestation.seat, attestation.digest);
+    let vote = encoding.parse(fleet.shape(), bytes)?;
+    judge(&fleet.network(), &vote)?;
+    let attestation = vote.attestation;
+    Ok((attestation.zone, attestation.seat, attestation.digest))
+}
+
+/// Does a vote count for the seat that it names, if it is the first one there?
+///
+/// # Errors
+/// [`Flaw`] if not.
+pub fn judge(network: &Network<'_>, vote: &Vote) -> Result<(), Flaw> {
+    let shape = &network.shape;
+    let (zone, seat) = (vote.attestation.zone, vote.attestation.seat);
     let zones = width(shape.device_levels - shape.zone_levels());
     if zone >= zones {
         let detail = format!("expected a zone below {zones}, got {zone}");
@@ -413,23 +426,15 @@ fn verify(fleet: &Fleet, encoding: Encoding, bytes: &[u8]) -> Result<Verified, F
         let detail = format!("expected a seat below {}, got {seat}", shape.watchers);
         return Err(Flaw::new(Reason::NoSuchSeat, "seat", detail));
     }
-    if bitmap.digest() != digest {
-        let detail = "the attested digest is not the digest of the bitmap";
-        return Err(Flaw::new(Reason::WrongDigest, "digest", detail));
-    }
-    let leaf = draw(fleet.epoch_tag(), zone, shape.watchers, shape.seat_levels)
-        .get(seat)
-        .copied()
-        .unwrap_or_default();
-    let refuse = |detail: String| Flaw::new(Reason::WrongSignature, "signature", detail);
-    let watcher = fleet
-        .watchers()
-        .watcher(seat, leaf)
-        .map_err(|error| refuse(error.to_string()))?;
-    attestation
-        .verify(fleet.epoch_tag(), &watcher.key)
-        .map_err(|error| refuse(format!("the drawn watcher's attestation: {error}")))?;
-    Ok((zone, seat, digest))
+    network.check_vote(zone, seat, vote).map_err(|error| {
+        let (reason, field) = match &error {
+            AssemblyError::Digest { .. } => (Reason::WrongDigest, "digest"),
+            AssemblyError::Signature { .. } => (Reason::WrongSignature, "signature"),
+            AssemblyError::Shape { .. } => (Reason::Malformed, "bitmap"),
+            _ => (Reason::NoSuchSeat, "seat"),
+        };
+        Flaw::new(reason, field, error.to_string())
+    })
 }
 
 /// A line with its end; one that is too long is skipped.

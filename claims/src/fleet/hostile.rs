@@ -212,7 +212,7 @@ proptest! {
         prop_assert!(!rejections.is_empty());
         for reason in Reason::ALL {
             let count = |list: &[Reason]| list.iter().filter(|found| **found == reason).count();
-            let found: Vec<Reason> = rejections.iter().map(|rejection| rejection.reason).collect();
+            let found: Vec<Reason> = rejections.iter().map(|rejection| rejection.flaw.reason).collect();
             // Noise in the compact form may run together.
             let least = if compact && reason == Reason::Malformed {
                 count(&expected).min(1)
@@ -241,7 +241,7 @@ fn an_oversized_line_is_skipped() {
             Reason::Oversized
         };
         assert_eq!(rejections.len(), 1);
-        assert_eq!((rejections[0].reason, rejections[0].number), (expected, 2));
+        assert_eq!((rejections[0].flaw.reason, rejections[0].number), (expected, 2));
     }
 }
 

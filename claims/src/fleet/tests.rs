@@ -147,12 +147,8 @@ impl Texts {
         let (mut attestations, rejections) = self.ingest(&fleet);
         match rejections.into_iter().next() {
             Some(Rejection {
-                file,
-                number,
-                field,
-                detail,
-                ..
-            }) => Err(FleetError::entry(&file, number, field, detail)),
+                file, number, flaw, ..
+            }) => Err(FleetError::entry(&file, number, flaw.field, flaw.detail)),
             None => fleet.claim(ZONE, &attestations.votes(ZONE)?),
         }
     }

@@ -149,13 +149,12 @@ pub fn rejected_line(rejection: &Rejection) -> String {
         file: path,
         unit,
         number,
-        field,
-        reason,
-        detail,
+        flaw,
     } = rejection;
     let file = Path::new(path).file_name().unwrap_or_default().to_string_lossy();
     let line = json!({
-        "file": file, "unit": unit, "number": number, "field": field, "reason": reason.name(), "detail": detail,
+        "file": file, "unit": unit, "number": number, "field": flaw.field,
+        "reason": flaw.reason.name(), "detail": flaw.detail,
     });
     format!("{line}\n")
 }

@@ -20,7 +20,7 @@ pub struct Rejections(BTreeMap<Reason, (u64, Vec<FileLine>)>);
 impl Rejections {
     /// Adds one.
     pub fn add(&mut self, rejection: &Rejection) {
-        let (count, examples) = self.0.entry(rejection.reason).or_default();
+        let (count, examples) = self.0.entry(rejection.flaw.reason).or_default();
         *count += 1;
         if examples.len() < EXAMPLES_MAX {
             examples.push(FileLine {

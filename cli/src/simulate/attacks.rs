@@ -117,7 +117,7 @@ pub fn publications(world: &World, watcher: usize, zone: u64, observation: Obser
 }
 
 /// What watchers publish for a zone for which they were not drawn, with the seat that they claim.
-pub fn outsiders(world: &World, zone: u64, committee: &[usize]) -> Vec<(usize, Vote)> {
+pub fn outsiders(world: &World, zone: u64, committee: &[usize]) -> Vec<Vote> {
     let is_outsider =
         |number: &usize| world.watcher_roles[*number] == WatcherRole::Outsider && !committee.contains(number);
     (0..world.watcher_roles.len())
@@ -128,7 +128,7 @@ pub fn outsiders(world: &World, zone: u64, committee: &[usize]) -> Vec<(usize, V
             let bitmap = with_favours(world, watcher, zone, empty);
             let key = world.watcher_keys.secret(watcher);
             let attestation = Attestation::sign(key, world.epoch_tag, zone, seat, &bitmap);
-            (seat, Vote { bitmap, attestation })
+            Vote { bitmap, attestation }
         })
         .collect()
 }

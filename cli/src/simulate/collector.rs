@@ -1,60 +1,68 @@
-//! Whoever collects the votes of an epoch and posts their root: at most one vote for each seat, and none that does not verify.
+//! Whoever collects the votes of an epoch and posts their root: the first vote of a seat that verifies stands, as in
+//! `popw_claims::fleet::Attestations`, which does the same with a file.
 //!
 //! It knows what everybody knows: registry, epoch tag, the rules of `popw_claims`.
 
-use popw_claims::uptime::{AssemblyError, Network, Vote};
+use popw_claims::fleet::{Reason, judge};
+use popw_claims::uptime::{Network, Vote};
+use std::collections::BTreeMap;
 
-/// Why votes were not taken.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Rejections {
-    /// The bitmap is not one of the zone, or the vote names another zone or seat.
-    pub shape: u64,
-    /// The attested digest is not the bitmap's.
-    pub digest: u64,
-    /// The drawn watcher did not sign it for this epoch.
-    pub signature: u64,
-    /// Seats that are void, because their watcher signed two different votes.
-    pub contradictions: u64,
-}
+/// Votes that were not taken, by reason.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Rejections(BTreeMap<Reason, u64>);
 
 impl Rejections {
+    /// How many for a reason.
+    pub fn of(&self, reason: Reason) -> u64 {
+        self.0.get(&reason).copied().unwrap_or(0)
+    }
+
+    /// All reasons that occur.
+    pub fn counts(&self) -> impl Iterator<Item = (Reason, u64)> + '_ {
+        self.0.iter().map(|(reason, count)| (*reason, *count))
+    }
+
     /// Adds up.
     pub fn add(&mut self, more: &Self) {
-        self.shape += more.shape;
-        self.digest += more.digest;
-        self.signature += more.signature;
-        self.contradictions += more.contradictions;
+        for (reason, count) in more.counts() {
+            *self.0.entry(reason).or_default() += count;
+        }
     }
 }
 
 /// The votes of a zone.
 pub struct Collected {
-    /// One for each seat, or none where it is absent or void.
+    /// Everything that was published, in its order.
+    pub published: Vec<Vote>,
+    /// One for each seat, or none where it is absent.
     pub votes: Vec<Option<Vote>>,
     /// What was not taken.
     pub rejections: Rejections,
 }
 
-/// Takes what was published for a zone, each vote with the seat that it claims.
-pub fn collect(network: &Network<'_>, zone: u64, published: Vec<(usize, Vote)>) -> Collected {
+/// Takes what was published for a zone.
+pub fn collect(network: &Network<'_>, zone: u64, published: Vec<Vote>) -> Collected {
     let mut votes: Vec<Option<Vote>> = vec![None; network.shape.watchers];
-    let mut is_void = vec![false; votes.len()];
     let mut rejections = Rejections::default();
-    for (seat, vote) in published {
-        match network.check_vote(zone, seat, &vote) {
-            Err(AssemblyError::Digest { .. }) => rejections.digest += 1,
-            Err(AssemblyError::Signature { .. }) => rejections.signature += 1,
-            Err(_) => rejections.shape += 1,
-            Ok(()) => match &votes[seat] {
-                None => votes[seat] = Some(vote),
-                Some(first) if first.attestation.digest == vote.attestation.digest => {}
-                Some(_) => is_void[seat] = true,
+    // A vote for another zone is that zone's matter.
+    for vote in published.iter().filter(|vote| vote.attestation.zone == zone) {
+        let digest = &vote.attestation.digest;
+        let refused = match judge(network, vote) {
+            Err(flaw) => flaw.reason,
+            // A seat that was judged exists.
+            Ok(()) => match &mut votes[vote.attestation.seat] {
+                Some(first) => Reason::of_second(&first.attestation.digest, digest),
+                free => {
+                    *free = Some(vote.clone());
+                    continue;
+                }
             },
-        }
+        };
+        *rejections.0.entry(refused).or_default() += 1;
     }
-    for (vote, _) in votes.iter_mut().zip(&is_void).filter(|(_, is_void)| **is_void) {
-        *vote = None;
-        rejections.contradictions += 1;
+    Collected {
+        published,
+        votes,
+        rejections,
     }
-    Collected { votes, rejections }
 }

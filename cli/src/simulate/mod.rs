@@ -20,12 +20,10 @@ pub mod traffic;
 pub mod world;
 pub mod zone;
 
-#[cfg(test)]
-mod tests;
-
 use crate::failure::Failure;
 use crate::screen::{Screen, show};
 use clap::builder::PossibleValuesParser;
+use popw_claims::fleet::Encoding;
 use popw_claims::uptime::Preset;
 use rayon::prelude::*;
 use report::Summary;
@@ -43,7 +41,7 @@ pub struct Args {
     #[arg(long, default_value_t = 1)]
     seed: u64,
     /// Devices of the fleet
-    #[arg(long, default_value_t = 1_000, value_name = "N")]
+    #[arg(long, default_value_t = 1_000, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     devices: u32,
     /// Devices of a zone: 1, 16, 256 or 4096
     #[arg(long, default_value_t = 256, value_name = "N")]
@@ -81,12 +79,33 @@ pub struct Args {
     /// Share of watchers with a role, such as colluder=33; may be repeated
     #[arg(long, value_name = "ROLE=PERCENT")]
     watcher_share: Vec<String>,
+    /// How attestations are written
+    #[arg(long, value_enum, default_value_t = Attestations::Jsonl)]
+    attestations: Attestations,
     /// Print the summary as JSON
     #[arg(long)]
     json: bool,
     /// Measure each attack alone and print the table of docs/security/attacks.md; takes no other option
     #[arg(long, exclusive = true)]
     table: bool,
+}
+
+/// The files of attestations.
+#[derive(Clone, Copy, clap::ValueEnum)]
+enum Attestations {
+    /// An object a line.
+    Jsonl,
+    /// The compact form.
+    Bin,
+}
+
+impl From<Attestations> for Encoding {
+    fn from(attestations: Attestations) -> Self {
+        match attestations {
+            Attestations::Jsonl => Self::JsonLines,
+            Attestations::Bin => Self::Binary,
+        }
+    }
 }
 
 impl Args {
@@ -134,7 +153,10 @@ pub fn run(args: &Args) -> Result<(), Failure> {
     screen.begin("registering devices and watchers");
     let world = World::new(args.settings()?)?;
     screen.begin("devices sign, watchers verify and attest, claims are evaluated");
-    let summary = play(&world, &mut output::FleetFiles::create(out, &world)?)?;
+    let summary = play(
+        &world,
+        &mut output::FleetFiles::create(out, &world, args.attestations.into())?,
+    )?;
     let times = screen.finish();
     match args.json {
         true => show(summary.json(&times)),

@@ -6,13 +6,14 @@ use super::zone::Played;
 use crate::failure::Failure;
 use crate::files::{Streamed, create_folder, write};
 use popw_claims::attestation::Bitmap;
-use popw_claims::fleet::{EpochTable, ParametersTable, write_device, write_vote, write_watcher};
+use popw_claims::fleet::{Encoding, EpochTable, ParametersTable, write_device, write_watcher};
 use serde_json::{Value, json};
 use std::io::Write;
 use std::path::Path;
 
 /// The files that grow zone by zone.
 pub struct FleetFiles {
+    encoding: Encoding,
     attestations: Option<Streamed>,
     truth: Option<Streamed>,
     has_devices: bool,
@@ -23,7 +24,7 @@ impl FleetFiles {
     ///
     /// # Errors
     /// If a file cannot be written.
-    pub fn create(folder: &Path, world: &World) -> Result<Self, Failure> {
+    pub fn create(folder: &Path, world: &World, encoding: Encoding) -> Result<Self, Failure> {
         create_folder(folder)?;
         write(&folder.join("params.toml"), parameters(world).to_string())?;
         write(&folder.join("epoch.toml"), epoch(world).to_string())?;
@@ -44,8 +45,13 @@ impl FleetFiles {
         let (seed, watchers) = (world.settings.seed, truth_of_watchers(world));
         write!(truth, "{{\"seed\":{seed},\"watchers\":{watchers},\"devices\":[")
             .map_err(|error| truth.unwritable(error))?;
+        let mut attestations = Streamed::create(&folder.join(encoding.file_name()))?;
+        encoding
+            .write_header(&mut attestations, &world.shape)
+            .map_err(|error| attestations.unwritable(error))?;
         Ok(Self {
-            attestations: Some(Streamed::create(&folder.join("attestations.jsonl"))?),
+            encoding,
+            attestations: Some(attestations),
             truth: Some(truth),
             has_devices: false,
         })
@@ -57,8 +63,10 @@ impl FleetFiles {
     /// If a file cannot be written.
     pub fn write_zone(&mut self, world: &World, played: &Played) -> Result<(), Failure> {
         if let Some(attestations) = &mut self.attestations {
-            for vote in played.votes() {
-                write_vote(&mut *attestations, vote).map_err(|error| attestations.unwritable(error))?;
+            for vote in &played.collected.published {
+                self.encoding
+                    .write_vote(&mut *attestations, vote)
+                    .map_err(|error| attestations.unwritable(error))?;
             }
         }
         let Some(truth) = &mut self.truth else {

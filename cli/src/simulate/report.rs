@@ -43,6 +43,11 @@ pub struct Summary {
 }
 
 impl Summary {
+    /// The votes that were not taken.
+    pub fn rejections(&self) -> &Rejections {
+        &self.rejections
+    }
+
     /// Nothing was played yet.
     pub fn new(world: &World) -> Self {
         Self {
@@ -110,19 +115,17 @@ impl Summary {
             bad_signature,
             duplicate,
         } = self.refusals;
-        let Rejections {
-            shape,
-            digest,
-            signature,
-            contradictions,
-        } = self.rejections;
+        let rejected = self.rejections.counts();
+        let rejected: serde_json::Map<_, _> = rejected
+            .map(|(reason, count)| (reason.name().to_owned(), json!(count)))
+            .collect();
         json!({
             "seed": self.seed,
             "zones": { "played": self.zones, "captured": self.captured },
             "seats": { "drawn": self.seats, "without_vote": self.absent },
             "records": { "received": self.received, "bad_signature": bad_signature, "duplicate": duplicate,
                 "outside_epoch": outside_epoch, "unknown_device": unknown_device },
-            "votes_rejected": { "shape": shape, "digest": digest, "signature": signature, "contradictions": contradictions },
+            "votes_rejected": rejected,
             "roles": accounts,
             "seconds": seconds,
         })
@@ -154,17 +157,10 @@ impl fmt::Display for Summary {
              the epoch, {unknown_device} of no device of the zone",
             self.received
         )?;
-        let Rejections {
-            shape,
-            digest,
-            signature,
-            contradictions,
-        } = self.rejections;
-        writeln!(
-            f,
-            "votes rejected: {signature} for the signature, {digest} for the digest, {shape} that do not fit; {contradictions} \
-             seats void by contradiction\n"
-        )?;
+        for (reason, count) in self.rejections.counts() {
+            writeln!(f, "votes rejected, {reason}: {count}")?;
+        }
+        writeln!(f)?;
         writeln!(
             f,
             "{:20} {:>8}  {:>9}  {:>9}  {:>9}  {:>9}",

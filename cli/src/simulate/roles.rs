@@ -112,7 +112,7 @@ pub enum WatcherRole {
     DoubleDealer,
     /// Publishes a bitmap that does not fit the zone.
     Malformed,
-    /// Is honest, but three hours late or early.
+    /// Is honest, but its clock is three hours fast.
     SkewedClock,
     /// Is honest; somebody publishes its attestation again with bits added after it was signed.
     Altered,

@@ -28,8 +28,8 @@ const LATITUDE_E7: i32 = 485_734_000;
 const LONGITUDE_E7: i32 = 77_521_000;
 /// A seat has at least so many leaves for each of its watchers.
 const LEAVES_PER_WATCHER: u64 = 256;
-/// The clock of a watcher in the role of that name is wrong by so many seconds.
-const WRONG_CLOCK_SECONDS: i64 = 3 * 3_600;
+/// The clock of a watcher in the role of that name is fast by so many seconds.
+const FAST_CLOCK_SECONDS: i64 = 3 * 3_600;
 
 /// What a fleet is made from; with the same settings it is the same to the byte.
 #[derive(Debug, Clone)]
@@ -233,14 +233,10 @@ impl World {
 
     /// By how many seconds a watcher's clock is wrong.
     pub fn clock_error(&self, watcher: usize) -> i64 {
-        let mut rng = self.seed.rng("clock", watcher);
+        let limit = i64::from(self.settings.skew_seconds);
         match self.watcher_roles[watcher] {
-            WatcherRole::SkewedClock if rng.r#gen() => WRONG_CLOCK_SECONDS,
-            WatcherRole::SkewedClock => -WRONG_CLOCK_SECONDS,
-            _ => {
-                let limit = i64::from(self.settings.skew_seconds);
-                rng.gen_range(-limit..=limit)
-            }
+            WatcherRole::SkewedClock => FAST_CLOCK_SECONDS,
+            _ => self.seed.rng("clock", watcher).gen_range(-limit..=limit),
         }
     }
 

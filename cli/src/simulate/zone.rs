@@ -55,7 +55,7 @@ pub struct Played {
 }
 
 impl Played {
-    /// The votes that count, for the file.
+    /// The votes that count.
     pub fn votes(&self) -> impl Iterator<Item = &Vote> {
         self.collected.votes.iter().flatten()
     }
@@ -114,11 +114,10 @@ pub fn play(world: &World, zone: u64) -> Result<Played, Failure> {
     drop(arrivals);
     let (mut received, mut refusals) = (0, Refusals::default());
     let mut published = attacks::outsiders(world, zone, &committee);
-    for (seat, post) in posts.into_iter().enumerate() {
+    for post in posts {
         received += post.received;
         add(&mut refusals, &post.observation.refusals());
-        let votes = attacks::publications(world, post.watcher, zone, post.observation);
-        published.extend(votes.into_iter().map(|vote| (seat, vote)));
+        published.extend(attacks::publications(world, post.watcher, zone, post.observation));
     }
 
     let network = world.network();
