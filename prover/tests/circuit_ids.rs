@@ -41,7 +41,7 @@ fn every_circuit_is_exported_and_its_id_is_the_pinned_one() {
 fn assert_reads_back(r1cs: &R1cs<Fr>, file: &[u8]) {
     let read = R1csFile::read(file).unwrap();
     assert_eq!(read.header().wires as usize, r1cs.wires());
-    assert_eq!(read.header().public() as usize, r1cs.public_inputs());
+    assert_eq!(read.header().public(), r1cs.public_inputs() as u64);
     assert_eq!(read.constraints().count(), r1cs.constraints());
     for (row, constraint) in read.constraints().enumerate() {
         for (matrix, terms) in constraint.into_iter().enumerate() {

@@ -28,6 +28,9 @@ pub(crate) fn run(workspace: &Workspace, mut args: Args) -> Result<(), Error> {
     };
     if let Some(filter) = &filter {
         entries.retain(|entry| entry.name.contains(filter));
+        if entries.is_empty() {
+            return Err(Error::Usage(format!("no subject has `{filter}` in its name")));
+        }
     }
     let start = Instant::now();
     let reports = check_all(entries, 1, threads, |report| {

@@ -260,6 +260,43 @@ fn products_and_sums_are_exact() {
     assert_eq!(found, expected);
 }
 
+/// Every operation refuses, while the circuit is built, what could pass half the modulus, here 50.
+#[test]
+fn integers_stop_at_half_the_modulus() {
+    type Operation = fn(&mut Builder<F101>) -> Int<F101>;
+    fn up_to(cs: &mut Builder<F101>, max: i128) -> Int<F101> {
+        let wire = cs.input("wire", F101::from(0u64));
+        Int::known(wire, 0, max)
+    }
+    let fitting: [Operation; 6] = [
+        |cs| up_to(cs, 50),
+        |cs| up_to(cs, 25).plus(&up_to(cs, 25)),
+        |cs| Int::constant(-25).minus(&up_to(cs, 25)),
+        |cs| up_to(cs, 5).times(-10),
+        |cs| Int::sum(&[up_to(cs, 49), Int::constant(1)]),
+        |cs| {
+            let [a, b] = [10, 5].map(|max| up_to(cs, max));
+            a.mul(cs, "product", &b)
+        },
+    ];
+    let passing: [Operation; 6] = [
+        |cs| up_to(cs, 51),
+        |cs| up_to(cs, 25).plus(&up_to(cs, 26)),
+        |cs| Int::constant(-25).minus(&up_to(cs, 26)),
+        |cs| up_to(cs, 3).times(-17),
+        |cs| Int::sum(&[up_to(cs, 50), Int::constant(1)]),
+        |cs| {
+            let [a, b] = [17, 3].map(|max| up_to(cs, max));
+            a.mul(cs, "product", &b)
+        },
+    ];
+    let builds =
+        |operation: Operation| std::panic::catch_unwind(|| operation(&mut Builder::structure())).is_ok();
+    for (i, (fits, passes)) in fitting.into_iter().zip(passing).enumerate() {
+        assert!(builds(fits) && !builds(passes), "operation {i}");
+    }
+}
+
 /// `floor(a / b)` for a in 0..=20 and b in 1..=4: a quotient of bits with two range checks, as the scores are made.
 #[test]
 fn division_with_remainder_is_exact() {

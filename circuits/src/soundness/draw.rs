@@ -1,44 +1,49 @@
-//! Reproducible values for subjects, by keccak from a seed.
+//! Reproducible values for honest and dishonest witnesses: everything is drawn from a seed by keccak.
 
 use ark_bn254::Fr;
 use popw_claims::field::{keccak256, reduce_be_bytes};
 
-/// Draws reproducible values.
-pub(crate) struct Draw {
+/// Draws values one after the other.
+pub struct Draw {
     seed: u64,
     count: u64,
 }
 
 impl Draw {
-    /// From the start of a seed.
-    pub(crate) fn new(seed: u64) -> Self {
+    /// Starts with a seed.
+    pub fn new(seed: u64) -> Self {
         Self { seed, count: 0 }
     }
 
     /// 32 bytes.
-    pub(crate) fn bytes(&mut self) -> [u8; 32] {
+    pub fn bytes(&mut self) -> [u8; 32] {
         self.count += 1;
         keccak256(format!("popw soundness {} {}", self.seed, self.count).as_bytes())
     }
 
     /// A field element.
-    pub(crate) fn element(&mut self) -> Fr {
+    pub fn element(&mut self) -> Fr {
         reduce_be_bytes(&self.bytes())
     }
 
     /// Many field elements.
-    pub(crate) fn elements(&mut self, count: usize) -> Vec<Fr> {
+    pub fn elements(&mut self, count: usize) -> Vec<Fr> {
         (0..count).map(|_| self.element()).collect()
     }
 
-    /// A number below `limit`.
-    pub(crate) fn number(&mut self, limit: u64) -> u64 {
+    /// A payee below 2^160.
+    pub fn payee(&mut self) -> Fr {
+        reduce_be_bytes(&self.bytes()[..20])
+    }
+
+    /// A number below `limit`, which is at most 2^32.
+    pub fn number(&mut self, limit: u64) -> u64 {
         let [.., a, b, c, d] = self.bytes();
         u64::from(u32::from_be_bytes([a, b, c, d])) % limit.max(1)
     }
 
     /// The sixteen children of each ancestor, bottom up.
-    pub(crate) fn path(&mut self, levels: usize) -> Vec<[Fr; 16]> {
+    pub fn path(&mut self, levels: usize) -> Vec<[Fr; 16]> {
         (0..levels)
             .map(|_| std::array::from_fn(|_| self.element()))
             .collect()

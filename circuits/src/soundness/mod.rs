@@ -36,7 +36,7 @@ pub mod subjects;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use draw::Draw;
+pub use draw::Draw;
 pub use report::{Finding, Report};
 pub use subject::{Circuit, Forgery, Overrides, Subject, Twin};
 

@@ -10,7 +10,6 @@ use ark_bn254::Fr;
 use ark_ff::AdditiveGroup;
 use popw_claims::attestation::{Attestation, Bitmap};
 use popw_claims::eddsa::SecretKey;
-use popw_claims::field::reduce_be_bytes;
 use popw_claims::uptime::{DeviceWitness, Parameters, SeatWitness, Shape, Witness, absent_seat_signature};
 
 /// A witness and the challenge of the fingerprint.
@@ -42,7 +41,7 @@ impl Case {
                 true => DeviceWitness::absent(),
                 false => DeviceWitness {
                     present: true,
-                    payee: reduce_be_bytes(&draw.bytes()[..20]),
+                    payee: draw.payee(),
                     inner: draw.element(),
                 },
             })
