@@ -2,6 +2,8 @@
 
 use ark_bn254::Fr;
 use popw_claims::field::{keccak256, reduce_be_bytes};
+use popw_claims::opening::OpenedDevice;
+use popw_claims::poseidon::hash;
 
 /// Draws values one after the other.
 pub struct Draw {
@@ -47,5 +49,16 @@ impl Draw {
         (0..levels)
             .map(|_| std::array::from_fn(|_| self.element()))
             .collect()
+    }
+
+    /// Gives a device a new path of `levels` levels in which its leaf stands at its index.
+    pub fn graft(&mut self, device: &mut OpenedDevice, levels: usize) {
+        device.path = self.path(levels);
+        let mut node = device.leaf();
+        for (level, children) in device.path.iter_mut().enumerate() {
+            let digit = (device.index >> (4 * level)).to_le_bytes()[0] & 15;
+            children[usize::from(digit)] = node;
+            node = hash(children);
+        }
     }
 }

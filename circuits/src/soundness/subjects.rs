@@ -4,8 +4,9 @@
 //! stand in `docs/security/soundness.md`; the test command compares them with what it computes.
 
 use super::{Report, Subject, check_circuit};
-use crate::{gadgets, uptime};
+use crate::{gadgets, location, uptime};
 use ark_ff::PrimeField;
+use popw_claims::location::Shape as LocationShape;
 use popw_claims::uptime::Shape;
 use std::sync::{Mutex, PoisonError};
 use std::thread;
@@ -41,6 +42,10 @@ pub fn small() -> Vec<Entry> {
     entries.extend(
         uptime::subject::small_shapes().map(|shape| Entry::new(uptime::subject::subject(shape, 150))),
     );
+    entries.push(Entry::new(location::subject::subject(
+        location::subject::small(3),
+        150,
+    )));
     entries
 }
 
@@ -61,6 +66,8 @@ pub fn full() -> Vec<Entry> {
         uptime(16, true, 100),
         uptime(256, false, 40),
         uptime(256, true, 40),
+        Entry::new(location::subject::subject(LocationShape::new(24), 800)),
+        Entry::new(location::subject::subject(LocationShape::new(288), 200)),
     ]
 }
 
