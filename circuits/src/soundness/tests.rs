@@ -303,3 +303,36 @@ fn a_section_is_replaced_and_found_again() {
     assert!(replaced.starts_with("prose\n") && replaced.ends_with("-->\nmore\n"));
     assert_eq!(with_section(document, "full", "new\n"), None);
 }
+
+#[test]
+fn a_subject_without_enough_honest_witnesses_or_with_another_twin_does_not_pass() {
+    let circuit = |cs: &mut Builder<Fr>, witness: &Claim| claim(cs, witness, Bug::None);
+    let honest = |epoch| Claim {
+        epoch,
+        amount: 11,
+        paid: Fr::ONE,
+        root: 9,
+    };
+    let subject = |epochs: std::ops::Range<u64>| Subject::new("pocket", &circuit).valid(epochs.map(honest));
+    assert_eq!(check_circuit(&subject(1..4)).verdict(), Ok(()));
+    for count in 0..3 {
+        let few = [Finding::TooFewWitnesses(usize::try_from(count).unwrap())];
+        assert_eq!(check_circuit(&subject(1..1 + count)).findings, few);
+    }
+    // A twin that pays one more, and one that refuses what the circuit accepts.
+    let generous = |claim: &Claim| Some(vec![twin(claim)?[0], twin(claim)?[1] + Fr::ONE]);
+    let strict = |claim: &Claim| twin(claim).filter(|_| claim.epoch != 2);
+    for (other, disagreements) in [
+        (&generous as &(dyn Fn(&Claim) -> _ + Sync), 3),
+        (&strict, 1),
+        (&twin, 0),
+    ] {
+        let findings = check_circuit(&subject(1..4).twin(other)).findings;
+        assert_eq!(findings.len(), disagreements, "{findings:?}");
+        assert!(
+            findings
+                .iter()
+                .all(|finding| matches!(finding, Finding::TwinDisagrees(_)))
+        );
+    }
+}

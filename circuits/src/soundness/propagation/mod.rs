@@ -9,13 +9,13 @@
 //! Rules of one row, from a worklist, each row tried when its number of unknown wires falls:
 //! - *linear solve*: the one unknown wire has a factor that is provably not 0 (a constant, or a form that a row `a * b = constant`
 //!   excludes from being 0);
-//! - *sum of digits*: the unknown wires are booleans and a known sum fixes them ([`digits`]), because their weights grow fast enough
-//!   or because comparisons hold the number below the modulus ([`Search::is_below_modulus`]).
+//! - *sum of digits*: the unknown wires are booleans and a known sum fixes them (`digits.rs`), because their weights grow fast enough
+//!   or because comparisons hold the number below the modulus (`Search::is_below_modulus`).
 //!
-//! Rules of several rows, once nothing else moves ([`settle`]): zero test, inverse or zero, root with a known sign, division with
+//! Rules of several rows, once nothing else moves (`settle.rs`): zero test, inverse or zero, root with a known sign, division with
 //! remainder.
 //!
-//! Cost: linear in the entries of the matrices, times the passes of [`settle`] (one for each division that needs the quotient of another).
+//! Cost: linear in the entries of the matrices, times the passes of `settle.rs` (one for each division that needs the quotient of another).
 
 mod digits;
 mod form;
