@@ -13,7 +13,7 @@
 //! - [`epoch`], [`committee`]: when, and who watches whom.
 //! - [`log`], [`record`], [`attestation`]: what a station logs and signs, what watchers saw and signed.
 //! - [`opening`], [`statement`]: what claims open of the registry, and the public inputs that they end in.
-//! - [`uptime`]: the claim itself; [`uptime::Witness::evaluate`] is the native twin of the circuit.
+//! - [`uptime`], [`coverage`]: the claims themselves; their `Witness::evaluate` is the native twin of the circuit.
 //! - [`settlement`], [`fleet`]: what the contract hashes, and the files of a network.
 //!
 //! A type's name carries its level of trust: [`log::RawLog`] is unsigned, [`record::SignedRecord`] unchecked,
@@ -24,6 +24,7 @@
 pub mod attestation;
 pub mod babyjubjub;
 pub mod committee;
+pub mod coverage;
 pub mod delegation;
 pub mod eddsa;
 pub mod epoch;
