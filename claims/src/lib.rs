@@ -12,8 +12,10 @@
 //! - [`tree`], [`delegation`], [`registry`]: who may be paid, who may watch.
 //! - [`epoch`], [`committee`]: when, and who watches whom.
 //! - [`log`], [`record`], [`attestation`]: what a station logs and signs, what watchers saw and signed.
-//! - [`opening`], [`statement`]: what claims open of the registry, and the public inputs that they end in.
-//! - [`uptime`], [`coverage`]: the claims themselves; their `Witness::evaluate` is the native twin of the circuit.
+//! - [`shape`], [`opening`], [`statement`]: what claims share: the depths of trees, what they open of the registry,
+//!   and the public inputs that they end in.
+//! - [`uptime`], [`location`], [`coverage`]: the claims; [`uptime::Witness::evaluate`] is the native twin of the
+//!   circuit.
 //! - [`settlement`], [`fleet`]: what the contract hashes, and the files of a network.
 //!
 //! A type's name carries its level of trust: [`log::RawLog`] is unsigned, [`record::SignedRecord`] unchecked,
@@ -30,12 +32,14 @@ pub mod eddsa;
 pub mod epoch;
 pub mod field;
 pub mod fleet;
+pub mod location;
 pub mod log;
 pub mod opening;
 pub mod poseidon;
 pub mod record;
 pub mod registry;
 pub mod settlement;
+pub mod shape;
 pub mod statement;
 pub mod tree;
 pub mod uptime;

@@ -1,6 +1,6 @@
 //! The circuit of one window: a beaconer and M rows of receipts.
 //!
-//! **Relation.** `docs/protocol.md`, sections 5, 7 and 8; native twin `popw_claims::coverage::Witness::evaluate`.
+//! **Relation.** `docs/protocol.md`, sections 5, 7 and 9; native twin `popw_claims::coverage::Witness::evaluate`.
 //!
 //! **Cost.** A row about 7,350: the device and its path 3,854, the signature 2,538, the message 294, the rule and its ranges 680. The
 //! ingestor 6,264, the rest about 4,500. Exact counts: `circuits/counts.csv`.
@@ -19,7 +19,7 @@ use crate::{Builder, Lc, R1cs};
 use ark_bn254::Fr;
 use ark_ff::AdditiveGroup;
 use popw_claims::coverage::radio::{PACKED_INDEX_BITS, TIME_BITS};
-use popw_claims::coverage::{Beacon, Parameters, Received, ReceiptWitness, Shape, Witness};
+use popw_claims::coverage::{Beacon, Parameters, ReceiptWitness, Received, Shape, Witness};
 use popw_claims::opening::{OpenedDevice, absent_seat_signature};
 
 /// Builds the circuit. `z` is the public challenge of the fingerprint; the other public inputs follow from the witness.
@@ -205,7 +205,13 @@ struct Row {
 }
 
 impl Row {
-    fn new(cs: &mut Builder<Fr>, index: &Lc<Fr>, device: &OpenedDevice, report: Report, time_ms: u32) -> Self {
+    fn new(
+        cs: &mut Builder<Fr>,
+        index: &Lc<Fr>,
+        device: &OpenedDevice,
+        report: Report,
+        time_ms: u32,
+    ) -> Self {
         let time = unsigned(cs, "time", time_ms, TIME_BITS);
         let device = Device::open(cs, index, device);
         let site = Site::new(cs, &device);

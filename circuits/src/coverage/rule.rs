@@ -9,7 +9,7 @@
 //! before they are multiplied, which keeps the product of free space below 2^100; such a receipt is refused already.
 //! The table is read at an index that is 0 whenever the loss is outside of it, and the entry is then not used.
 
-use crate::gadgets::bits::Bit;
+use crate::gadgets::bits::{Bit, decompose, one_hot_16};
 use crate::gadgets::device::Device;
 use crate::gadgets::int::Int;
 use crate::gadgets::poseidon::sponge;
@@ -22,10 +22,9 @@ use popw_claims::coverage::free_space::{LOSS_MAX, free_space_table};
 use popw_claims::coverage::params::{DISTANCE_BITS, UNIT_BITS};
 use popw_claims::coverage::radio::{FREQUENCY_BITS, POWER_BITS, RSSI_BITS, TIME_BITS};
 use popw_claims::coverage::{Beacon, Parameters, Receipt, Shape};
+use popw_claims::registry::GAIN_DDBI_MAX;
 use std::sync::LazyLock;
 
-/// Largest absolute gain, in tenths of dBi.
-const GAIN_DDBI_MAX: i128 = 1_000;
 /// Gains count in whole dBi.
 const DDBI: i128 = 10;
 /// An entry of the free-space table is below 2^100.
@@ -90,13 +89,8 @@ impl Site {
     /// Where a device stands and how it amplifies, with their limits asserted: 133 rows.
     pub fn new(cs: &mut Builder<Fr>, device: &Device) -> Self {
         let position = device.position(cs);
-        let gain = Int::asserted_between(
-            cs,
-            "gain",
-            device.gain_ddbi.clone(),
-            -GAIN_DDBI_MAX,
-            GAIN_DDBI_MAX,
-        );
+        let limit = i128::from(GAIN_DDBI_MAX);
+        let gain = Int::asserted_between(cs, "gain", device.gain_ddbi.clone(), -limit, limit);
         let gain_dbi = cs.scope("gain", None, |cs| truncated(cs, &gain, DDBI));
         Self { position, gain_dbi }
     }
@@ -140,12 +134,7 @@ impl Rule {
         let fresh = unsigned(cs, "fresh", parameters.fresh_ms, TIME_BITS);
         let lag_beacon = unsigned(cs, "lag_beacon", parameters.lag_beacon_ms, TIME_BITS);
         let lag_witness = unsigned(cs, "lag_witness", parameters.lag_witness_ms, TIME_BITS);
-        let tolerance = unsigned(
-            cs,
-            "tolerance",
-            parameters.frequency_tolerance_hz,
-            FREQUENCY_BITS,
-        );
+        let tolerance = unsigned(cs, "tolerance", parameters.frequency_tolerance_hz, FREQUENCY_BITS);
         let distance_max = unsigned(cs, "distance_max", parameters.distance_max, DISTANCE_BITS);
         let distance_min = unsigned(cs, "distance_min", parameters.distance_min, DISTANCE_BITS);
         let mut units = |name, units: &[u32]| -> Vec<Lc<Fr>> {
@@ -255,9 +244,9 @@ impl Rule {
 
     /// What the beaconer and each accepted witness earn when n witnesses are accepted: `15 + 2 M` rows.
     pub fn units(&self, cs: &mut Builder<Fr>, accepted: &Int<Fr>) -> [Lc<Fr>; 2] {
-        let bits = crate::gadgets::bits::decompose(cs, "accepted", accepted.lc(), 4);
+        let bits = decompose(cs, "accepted", accepted.lc(), 4);
         let mut digits = bits.as_chunks().0.iter();
-        let hot = digits.next().map(|digit| crate::gadgets::bits::one_hot_16(cs, digit));
+        let hot = digits.next().map(|digit| one_hot_16(cs, digit));
         let mut earned = |name, units: &[Lc<Fr>]| {
             let mut sum = Lc::zero();
             for (indicator, unit) in hot.iter().flatten().skip(1).zip(units) {

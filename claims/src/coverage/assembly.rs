@@ -2,7 +2,7 @@
 //!
 //! Next: [`super::statement`], which evaluates it.
 
-use super::selection::{Received, ReceiptSet};
+use super::selection::{ReceiptSet, Received};
 use super::{Beacon, ClaimError, Parameters, ReceiptWitness, Shape, Witness};
 use crate::attestation::Attestation;
 use crate::eddsa::EddsaError;
@@ -80,7 +80,11 @@ impl Network<'_> {
         shape.validate().map_err(ClaimError::from)?;
         self.parameters.validate(shape).map_err(ClaimError::from)?;
         let receipts = attested.map_or(&[][..], |(set, _)| set.receipts());
-        let device_levels = ("levels of the device tree", self.devices.levels(), shape.device_levels);
+        let device_levels = (
+            "levels of the device tree",
+            self.devices.levels(),
+            shape.device_levels,
+        );
         let seat_levels = ("levels of a seat", self.watchers.levels(), shape.seat_levels);
         for (what, got, expected) in [device_levels, seat_levels] {
             if expected != got {
@@ -100,7 +104,9 @@ impl Network<'_> {
             if (set.epoch_tag(), set.beaconer()) != (self.epoch_tag, beaconer) {
                 return Err(AssemblyError::OtherWindow);
             }
-            let Attestation { zone, seat, digest, .. } = *attestation;
+            let Attestation {
+                zone, seat, digest, ..
+            } = *attestation;
             if (zone, seat, digest) != (beaconer, INGESTOR_SEAT, set.digest()) {
                 return Err(AssemblyError::OtherSet);
             }
@@ -117,9 +123,8 @@ impl Network<'_> {
         }
         // Registered owners are below 2^248.
         let first_free_owner = reduce_be_bytes(&[&[1][..], &[0; 31]].concat());
-        let absent = |row: usize| {
-            ReceiptWitness::absent(first_free_owner + Fr::from(row as u64), shape.device_levels)
-        };
+        let absent =
+            |row: usize| ReceiptWitness::absent(first_free_owner + Fr::from(row as u64), shape.device_levels);
         rows.extend((receipts.len()..shape.witnesses).map(absent));
         let (nonce, beacon) = attested.map_or_else(void, |(set, _)| (set.nonce(), *set.beacon()));
         Ok(Witness {

@@ -1,5 +1,5 @@
 //! C1, challenged radio coverage: a device proves by the receipts of others that it was on air in a window of
-//! six hours; a published rule says which receipts count and what they earn (`docs/protocol.md` section 8).
+//! six hours; a published rule says which receipts count and what they earn (`docs/protocol.md` section 9).
 //!
 //! In reading order:
 //!
@@ -34,5 +34,5 @@ pub use free_space::free_space_table;
 pub use params::{ParameterError, Parameters, Preset, Shape};
 pub use radio::{Beacon, Receipt, Report, ReportError, challenge, payload};
 pub use rule::{Arrivals, Link, Refusal, Site, within_free_space};
-pub use selection::{BeaconError, Discard, Discards, Received, ReceiptSet, ReceivedReceipt};
+pub use selection::{BeaconError, Discard, Discards, ReceiptSet, Received, ReceivedReceipt};
 pub use statement::{ClaimError, Outcome, ReceiptWitness, RowOutcome, Witness};

@@ -7,8 +7,7 @@ use std::fmt;
 use super::radio::{FREQUENCY_BITS, TIME_BITS};
 use crate::field::Fr;
 use crate::poseidon::sponge;
-use crate::registry::SEAT_LEVELS_MAX;
-use crate::uptime::params::{DEVICE_LEVELS, DEVICE_LEVELS_MAX, SEAT_LEVELS, ShapeError};
+use crate::shape::{DEVICE_LEVELS, SEAT_LEVELS, ShapeError, check_levels};
 
 /// Most witnesses of a beacon.
 pub const WITNESSES_MAX: usize = 14;
@@ -44,16 +43,14 @@ impl Shape {
     /// # Errors
     /// [`ShapeError`] naming the first field that breaks its limit.
     pub fn validate(&self) -> Result<(), ShapeError> {
-        for (field, got, max, expected) in [
-            ("witnesses", self.witnesses, WITNESSES_MAX, "1 to 14"),
-            ("device_levels", self.device_levels, DEVICE_LEVELS_MAX, "1 to 8"),
-            ("seat_levels", self.seat_levels, SEAT_LEVELS_MAX, "1 to 6"),
-        ] {
-            if !(1..=max).contains(&got) {
-                return Err(ShapeError { field, expected, got });
-            }
+        if !(1..=WITNESSES_MAX).contains(&self.witnesses) {
+            return Err(ShapeError {
+                field: "witnesses",
+                expected: "1 to 14",
+                got: self.witnesses,
+            });
         }
-        Ok(())
+        check_levels(self.device_levels, self.seat_levels)
     }
 }
 
@@ -189,8 +186,8 @@ pub enum Preset {
     HeliumIot,
 }
 
-/// Reward units x 1e4 by the number of witnesses: four redundant witnesses share one unit, each further one
-/// adds 0.8 of the one before.
+/// Reward units x 1e4 by the number of accepted witnesses: a quarter for each of four, then 0.8 of what the one
+/// before added; the witnesses share what is left of five units, at most one each.
 const HELIUM_BEACONER_UNITS: [u32; WITNESSES_MAX + 1] = [
     0, 2_500, 5_000, 7_500, 10_000, 12_000, 13_600, 14_880, 15_904, 16_723, 17_379, 17_903, 18_322, 18_658,
     18_926,
@@ -293,8 +290,14 @@ mod tests {
         );
         assert_eq!(refused(|p| p.distance_max = 1 << 40), ("distance_max", 1 << 40));
         assert_eq!(refused(|p| p.distance_min = 1 << 40), ("distance_min", 1 << 40));
-        assert_eq!(refused(|p| p.beaconer_units[14] = 1 << 15), ("beaconer_units", 1 << 15));
-        assert_eq!(refused(|p| p.witness_units[1] = 1 << 15), ("witness_units", 1 << 15));
+        assert_eq!(
+            refused(|p| p.beaconer_units[14] = 1 << 15),
+            ("beaconer_units", 1 << 15)
+        );
+        assert_eq!(
+            refused(|p| p.witness_units[1] = 1 << 15),
+            ("witness_units", 1 << 15)
+        );
         assert_eq!(refused(|p| p.beaconer_units[0] = 1), ("beaconer_units", 1));
         assert_eq!(refused(|p| p.witness_units[0] = 2), ("witness_units", 2));
         assert_eq!(refused(|p| p.witness_units.push(1)), ("witness_units", 16));

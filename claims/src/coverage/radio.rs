@@ -1,4 +1,4 @@
-//! What the radios sign: the challenge, the beacon, the receipts (`docs/protocol.md` section 8).
+//! What the radios sign: the challenge, the beacon, the receipts (`docs/protocol.md` section 9).
 //!
 //! The beaconer sends the [`payload`] of its challenge and signs what it sent, a [`Beacon`]; whoever hears the
 //! payload signs how it heard it, a [`Receipt`]. Both sign the challenge and the epoch tag, so that a report
@@ -172,7 +172,12 @@ fn check_frequency(frequency_hz: u32) -> Result<(), ReportError> {
     })
 }
 
-fn check_signed(field: &'static str, value: i32, bits: u32, expected: &'static str) -> Result<(), ReportError> {
+fn check_signed(
+    field: &'static str,
+    value: i32,
+    bits: u32,
+    expected: &'static str,
+) -> Result<(), ReportError> {
     let limit = 1 << (bits - 1);
     if (-limit..limit).contains(&value) {
         return Ok(());
@@ -213,13 +218,19 @@ mod tests {
         assert_eq!(BEACON.verify(&public, epoch_tag, challenge, &signature), Ok(()));
         assert_eq!(BEACON.verify(&public, other, challenge, &signature), mismatch);
         assert_eq!(BEACON.verify(&public, epoch_tag, other, &signature), mismatch);
-        let louder = Beacon { power_dbm: 13, ..BEACON };
+        let louder = Beacon {
+            power_dbm: 13,
+            ..BEACON
+        };
         assert_eq!(louder.verify(&public, epoch_tag, challenge, &signature), mismatch);
         let signature = RECEIPT.sign(&key, epoch_tag, challenge);
         assert_eq!(RECEIPT.verify(&public, epoch_tag, challenge, &signature), Ok(()));
         assert_eq!(RECEIPT.verify(&public, other, challenge, &signature), mismatch);
         assert_eq!(RECEIPT.verify(&public, epoch_tag, other, &signature), mismatch);
-        let weaker = Receipt { rssi_ddbm: -575, ..RECEIPT };
+        let weaker = Receipt {
+            rssi_ddbm: -575,
+            ..RECEIPT
+        };
         assert_eq!(weaker.verify(&public, epoch_tag, challenge, &signature), mismatch);
     }
 
@@ -227,18 +238,32 @@ mod tests {
     fn a_beacon_is_no_receipt() {
         // The packed forms are equal, the messages are not.
         let (beacon, receipt) = (
-            Beacon { frequency_hz: 5, power_dbm: 0 },
-            Receipt { frequency_hz: 5, rssi_ddbm: 128 - 4_096 },
+            Beacon {
+                frequency_hz: 5,
+                power_dbm: 0,
+            },
+            Receipt {
+                frequency_hz: 5,
+                rssi_ddbm: 128 - 4_096,
+            },
         );
         assert_eq!(beacon.packed(), receipt.packed());
         let [epoch_tag, challenge] = [5u64, 6].map(Fr::from);
-        assert_ne!(beacon.message(epoch_tag, challenge), receipt.message(epoch_tag, challenge));
+        assert_ne!(
+            beacon.message(epoch_tag, challenge),
+            receipt.message(epoch_tag, challenge)
+        );
     }
 
     #[test]
     fn limits() {
         let beacon = |frequency_hz, power_dbm| {
-            Beacon { frequency_hz, power_dbm }.validate().map_err(|error| error.field)
+            Beacon {
+                frequency_hz,
+                power_dbm,
+            }
+            .validate()
+            .map_err(|error| error.field)
         };
         assert_eq!(beacon((1 << 30) - 1, 127), Ok(()));
         assert_eq!(beacon(0, -128), Ok(()));
@@ -246,7 +271,12 @@ mod tests {
         assert_eq!(beacon(0, 128), Err("power_dbm"));
         assert_eq!(beacon(0, -129), Err("power_dbm"));
         let receipt = |frequency_hz, rssi_ddbm| {
-            Receipt { frequency_hz, rssi_ddbm }.validate().map_err(|error| error.field)
+            Receipt {
+                frequency_hz,
+                rssi_ddbm,
+            }
+            .validate()
+            .map_err(|error| error.field)
         };
         assert_eq!(receipt((1 << 30) - 1, 4_095), Ok(()));
         assert_eq!(receipt(0, -4_096), Ok(()));
@@ -260,9 +290,15 @@ mod tests {
     #[test]
     fn packing_has_one_reading() {
         let value = |receipt: Receipt| crate::field::to_u64(&receipt.packed());
-        let lowest = Receipt { frequency_hz: 7, rssi_ddbm: -4_096 };
+        let lowest = Receipt {
+            frequency_hz: 7,
+            rssi_ddbm: -4_096,
+        };
         assert_eq!(value(lowest), Some(7));
-        let highest = Receipt { frequency_hz: (1 << 30) - 1, rssi_ddbm: 4_095 };
+        let highest = Receipt {
+            frequency_hz: (1 << 30) - 1,
+            rssi_ddbm: 4_095,
+        };
         assert_eq!(value(highest), Some((8_191 << 32) + (1 << 30) - 1));
     }
 

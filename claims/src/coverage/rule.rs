@@ -1,4 +1,4 @@
-//! The rule: is a receipt accepted, and what does it earn? In plain integers (`docs/protocol.md` section 8).
+//! The rule: is a receipt accepted, and what does it earn? In plain integers (`docs/protocol.md` section 9).
 //!
 //! Next: [`super::statement`], which applies it to a window.
 

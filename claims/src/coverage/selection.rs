@@ -1,5 +1,5 @@
 //! What the ingestor makes of the reports it received: the receipt set of a beacon, and its digest
-//! (`docs/protocol.md` section 8).
+//! (`docs/protocol.md` section 9).
 //!
 //! The ingestor notes its own time of every report and checks what the circuit cannot afford to judge: only
 //! what is registered, signed and of an owner of its own enters the set. Everything that is left out is counted
@@ -320,4 +320,162 @@ fn check<'a>(
 #[must_use]
 pub fn draw(epoch_tag: Fr, device_id: Fr) -> Fr {
     hash(&[tag("witness-draw"), epoch_tag, device_id])
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+    use crate::coverage::statement::tests::Fixture;
+
+    fn select(fixture: &Fixture) -> ReceiptSet {
+        fixture.select().unwrap()
+    }
+
+    fn indices(set: &ReceiptSet) -> Vec<u64> {
+        set.receipts().iter().map(|receipt| receipt.index).collect()
+    }
+
+    #[test]
+    fn everything_valid_is_selected_by_ascending_owner() {
+        let set = select(&Fixture::new());
+        assert_eq!(indices(&set), [30, 20, 10]);
+        assert_eq!(set.discards(), Discards::default());
+    }
+
+    #[test]
+    fn each_reason_is_counted_once() {
+        let mut fixture = Fixture::new();
+        // A frequency beyond its limit, signed all the same.
+        fixture.hear(40, 10_050, |receipt| receipt.frequency_hz = 1 << 30);
+        fixture.hear(99, 10_050, |_| {});
+        // The beaconer itself, and another device of its owner.
+        fixture.hear(7, 10_050, |_| {});
+        fixture.hear(8, 10_050, |_| {});
+        fixture.hear(40, 10_050, |_| {});
+        fixture.receipts.last_mut().unwrap().received.report.rssi_ddbm += 1;
+        // An owner's second device, later than the first; and the first one again.
+        fixture.hear(11, 10_500, |_| {});
+        fixture.hear(10, 10_400, |_| {});
+        let set = select(&fixture);
+        assert_eq!(indices(&set), [30, 20, 10]);
+        let discards = set.discards();
+        let expected = Discards {
+            malformed: 1,
+            unknown_witness: 1,
+            self_witness: 2,
+            bad_signature: 1,
+            second_of_owner: 2,
+            beyond_limit: 0,
+        };
+        assert_eq!(discards, expected);
+        assert_eq!(discards.total(), 7);
+    }
+
+    #[test]
+    fn the_earliest_receipt_of_an_owner_counts_then_the_lowest_index() {
+        let mut fixture = Fixture::new();
+        fixture.receipts.clear();
+        fixture.hear(11, 10_200, |_| {});
+        fixture.hear(10, 10_300, |_| {});
+        assert_eq!(indices(&select(&fixture)), [11]);
+        fixture.receipts.clear();
+        fixture.hear(11, 10_200, |_| {});
+        fixture.hear(10, 10_200, |_| {});
+        assert_eq!(indices(&select(&fixture)), [10]);
+    }
+
+    #[test]
+    fn of_too_many_the_smallest_of_the_draw_count() {
+        let mut fixture = Fixture::new();
+        fixture.hear(40, 10_001, |_| {});
+        fixture.hear(50, 10_002, |_| {});
+        let set = select(&fixture);
+        let place = |index: &u64| {
+            let device_id = fixture.devices.device(*index).unwrap().device_id;
+            draw(fixture.epoch_tag, device_id).into_bigint()
+        };
+        let mut drawn = vec![10, 20, 30, 40, 50];
+        drawn.sort_by_key(place);
+        drawn.truncate(3);
+        let mut selected = indices(&set);
+        selected.sort_by_key(place);
+        assert_eq!(selected, drawn);
+        assert_eq!(set.discards().beyond_limit, 2);
+    }
+
+    #[test]
+    fn the_order_of_arrival_in_the_list_does_not_matter() {
+        let mut fixture = Fixture::new();
+        fixture.hear(11, 10_500, |_| {});
+        let first = select(&fixture);
+        fixture.receipts.reverse();
+        assert_eq!(select(&fixture), first);
+    }
+
+    #[test]
+    fn a_bad_beacon_voids_the_window() {
+        let refused = |change: fn(&mut Fixture)| {
+            let mut fixture = Fixture::new();
+            change(&mut fixture);
+            fixture.select().unwrap_err()
+        };
+        let mismatch = BeaconError::Signature(EddsaError::Mismatch);
+        assert_eq!(refused(|f| f.beacon.report.power_dbm += 1), mismatch);
+        assert_eq!(refused(|f| f.nonce += Fr::from(1u64)), mismatch);
+        assert_eq!(refused(|f| f.epoch_tag += Fr::from(1u64)), mismatch);
+        assert_eq!(
+            refused(|f| f.beaconer = 99),
+            BeaconError::UnknownBeaconer { index: 99 }
+        );
+        assert!(matches!(
+            refused(|f| f.beacon.time_ms = 1 << 27),
+            BeaconError::Report(_)
+        ));
+    }
+
+    #[test]
+    fn the_digest_binds_everything() {
+        let fixture = Fixture::new();
+        let set = select(&fixture);
+        let receipts: Vec<_> = set.receipts().iter().copied().map(Some).collect();
+        let base = digest(3, set.nonce(), set.beacon(), receipts.clone());
+        assert_eq!(set.digest(), base);
+        let with = |change: &dyn Fn(&mut Fr, &mut Received<Beacon>, &mut Vec<Option<ReceivedReceipt>>)| {
+            let (mut nonce, mut beacon, mut receipts) = (set.nonce(), *set.beacon(), receipts.clone());
+            change(&mut nonce, &mut beacon, &mut receipts);
+            digest(3, nonce, &beacon, receipts)
+        };
+        let changed = [
+            with(&|nonce, _, _| *nonce += Fr::from(1u64)),
+            with(&|_, beacon, _| beacon.time_ms += 1),
+            with(&|_, beacon, _| beacon.report.power_dbm += 1),
+            with(&|_, beacon, _| beacon.report.frequency_hz += 1),
+            with(&|_, _, receipts| receipts[1].as_mut().unwrap().index += 1),
+            with(&|_, _, receipts| receipts[1].as_mut().unwrap().received.time_ms += 1),
+            with(&|_, _, receipts| receipts[1].as_mut().unwrap().received.report.rssi_ddbm += 1),
+            with(&|_, _, receipts| receipts[1].as_mut().unwrap().received.report.frequency_hz += 1),
+            with(&|_, _, receipts| receipts.swap(0, 1)),
+            with(&|_, _, receipts| receipts[2] = None),
+            with(&|_, _, receipts| {
+                receipts.remove(0);
+            }),
+        ];
+        assert!(changed.iter().all(|other| *other != base));
+        assert_ne!(digest(4, set.nonce(), set.beacon(), receipts), base);
+    }
+
+    #[test]
+    fn no_receipt_looks_like_an_absent_one() {
+        let fixture = Fixture::new();
+        let mut receipt = fixture.receipts[0];
+        receipt.index = 0;
+        receipt.received.time_ms = 0;
+        receipt.received.report = Receipt {
+            frequency_hz: 0,
+            rssi_ddbm: -4_096,
+        };
+        assert_eq!(receipt.element(), Fr::from(1u64));
+    }
 }

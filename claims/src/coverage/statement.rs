@@ -1,5 +1,5 @@
 //! What is proven about a window: the witness, the outcome it leads to, and the seven public inputs
-//! (`docs/protocol.md` sections 5 and 8).
+//! (`docs/protocol.md` sections 5 and 9).
 //!
 //! A [`Witness`] is plain data that anybody may fill in; [`Witness::evaluate`] applies every rule of the
 //! circuit to it, and only then is there an [`Outcome`]. Rows are numbered as in the settlement data: row 0 is
@@ -13,17 +13,13 @@ use super::selection::{Received, ReceivedReceipt, digest};
 use super::{ParameterError, Parameters, Receipt, Shape};
 use crate::eddsa::{EddsaError, verify};
 use crate::field::{Fr, to_be_bytes};
+use crate::location::reports::is_packable;
 use crate::opening::{Ingestor, OpenedDevice, absent_seat_key, absent_seat_message, absent_seat_signature};
 use crate::poseidon::sponge;
-use crate::registry::registry_root;
+use crate::registry::{GAIN_DDBI_MAX, registry_root};
+use crate::shape::ShapeError;
 use crate::statement::{Committed, Statement, address, pack_scores};
 use crate::tree::TreeError;
-use crate::uptime::ShapeError;
-
-/// Coordinates are at least the negative of this and below it, in decimetres.
-const COORDINATE_LIMIT: i32 = 1 << 27;
-/// Largest absolute gain, in tenths of dBi.
-const GAIN_DDBI_MAX: i32 = 1_000;
 
 /// A row of the receipt set: a witness and its receipt, or a stand-in where there are fewer than M.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -184,30 +180,21 @@ pub struct RowOutcome {
 /// What a witness leads to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Outcome {
-    /// The epoch tag.
-    pub epoch_tag: Fr,
-    /// Registry index of the beaconer.
-    pub zone: u64,
+    /// Everything that is fixed before z; the zone is the beaconer's registry index.
+    pub committed: Committed,
     /// The beaconer, then the M rows of receipts.
     pub rows: Vec<RowOutcome>,
     /// Verdict of each row of receipts; none where it is absent.
     pub verdicts: Vec<Option<Result<(), Refusal>>>,
-    /// REG.
-    pub registry_root: Fr,
-    /// `params_hash`.
-    pub parameters_hash: Fr,
     /// Digest of the receipt set; 0 when the ingestor is absent.
     pub digest: Fr,
-    /// Commitment to scores and digest.
-    pub out_commit: Fr,
 }
 
 impl Witness {
     /// The native twin of the circuit: checks every rule that the circuit checks and computes what it
     /// computes. A receipt that the rule refuses earns nothing and breaks nothing: see [`Outcome::verdicts`].
     ///
-    /// The root of the registry is a result, as in the circuit: compare [`Outcome::registry_root`] with the
-    /// registry's.
+    /// The root of the registry is a result, as in the circuit: compare the committed one with the registry's.
     ///
     /// # Errors
     /// [`ClaimError`] naming the first rule that is broken.
@@ -234,11 +221,13 @@ impl Witness {
         let rows = self.rows(&verdicts);
         let scores: Vec<u32> = rows.iter().map(|row| row.score).collect();
         Ok(Outcome {
-            epoch_tag: self.epoch_tag,
-            zone,
-            registry_root: registry_root(device_root, watcher_root),
-            parameters_hash: self.parameters.hash(shape),
-            out_commit: out_commit(&scores, digest),
+            committed: Committed {
+                epoch_tag: self.epoch_tag,
+                registry_root: registry_root(device_root, watcher_root),
+                parameters_hash: self.parameters.hash(shape),
+                zone,
+                out_commit: out_commit(&scores, digest),
+            },
             rows,
             verdicts,
             digest,
@@ -259,7 +248,11 @@ impl Witness {
         };
         check("receipts", shape.witnesses, self.receipts.len())?;
         for device in self.devices() {
-            check("levels of a device's path", shape.device_levels, device.path.len())?;
+            check(
+                "levels of a device's path",
+                shape.device_levels,
+                device.path.len(),
+            )?;
         }
         let levels = self.ingestor.seat.path.len();
         check("levels of the ingestor's path", shape.seat_levels, levels)
@@ -275,12 +268,7 @@ impl Witness {
         let mut owners = Vec::with_capacity(1 + self.receipts.len());
         let mut roots = Vec::with_capacity(1 + self.receipts.len());
         for (row, device) in self.devices().enumerate() {
-            let position = &device.fields.position;
-            let limits = -COORDINATE_LIMIT..COORDINATE_LIMIT;
-            if ![position.x, position.y, position.z]
-                .iter()
-                .all(|c| limits.contains(c))
-            {
+            if !is_packable(&device.fields.position) {
                 let field = "position";
                 return Err(ClaimError::Device { row, field });
             }
@@ -310,7 +298,11 @@ impl Witness {
         let has_ingestor = self.ingestor.seat.present;
         self.check_report(0, has_ingestor, &self.beaconer, challenge, &self.beacon)?;
         for (row, receipt) in (1..).zip(&self.receipts) {
-            let ReceiptWitness { present, device, received } = receipt;
+            let ReceiptWitness {
+                present,
+                device,
+                received,
+            } = receipt;
             if *present && !has_ingestor {
                 return Err(ClaimError::ReceiptWithoutIngestor { row });
             }
@@ -342,10 +334,7 @@ impl Witness {
     /// The verdict of each receipt.
     fn verdicts(&self) -> Vec<Option<Result<(), Refusal>>> {
         let times = self.receipts.iter().filter_map(ReceiptWitness::receipt);
-        let arrivals = Arrivals::new(
-            self.beacon.time_ms,
-            times.map(|receipt| receipt.received.time_ms),
-        );
+        let arrivals = Arrivals::new(self.beacon.time_ms, times.map(|receipt| receipt.received.time_ms));
         let verdict = |row: &ReceiptWitness| {
             arrivals.check_fresh(&self.parameters)?;
             arrivals.check_lag(&self.parameters, row.received.time_ms)?;
@@ -415,7 +404,7 @@ impl Outcome {
     /// [`ClaimError::PayeeNotAnAddress`].
     pub fn statement(&self, selector: [u8; 4]) -> Result<Statement, ClaimError> {
         let data = self.settlement_data()?;
-        Ok(self.statement_at(self.committed().fingerprint_point(selector, &data)))
+        Ok(self.statement_at(self.committed.fingerprint_point(selector, &data)))
     }
 
     /// The statement at a given z, for tests and for circuits, which take z as it comes:
@@ -427,27 +416,7 @@ impl Outcome {
             .flat_map(|row| [Fr::from(row.index), row.payee, Fr::from(row.score)])
             .collect();
         coefficients.push(self.digest);
-        self.committed().statement(z, &coefficients)
-    }
-
-    /// What is fixed before z.
-    #[must_use]
-    pub fn committed(&self) -> Committed {
-        let &Self {
-            epoch_tag,
-            zone,
-            registry_root,
-            parameters_hash,
-            out_commit,
-            ..
-        } = self;
-        Committed {
-            epoch_tag,
-            registry_root,
-            parameters_hash,
-            zone,
-            out_commit,
-        }
+        self.committed.statement(z, &coefficients)
     }
 }
 

@@ -8,14 +8,11 @@ use crate::attestation::SLOTS_MAX;
 use crate::epoch::EPOCH_SECONDS_LIMIT;
 use crate::field::Fr;
 use crate::poseidon::sponge;
-use crate::registry::{SEAT_LEVELS_MAX, SEATS_MAX};
+use crate::registry::SEATS_MAX;
+use crate::shape::check_seat_levels;
 
-/// Levels of the device tree unless stated otherwise: 2^20 devices.
-pub const DEVICE_LEVELS: usize = 5;
-/// Levels of a seat unless stated otherwise: 4,096 leaves.
-pub const SEAT_LEVELS: usize = 3;
-/// Most levels of the device tree: registry indices stay below 2^32.
-pub const DEVICE_LEVELS_MAX: usize = 8;
+pub use crate::shape::{DEVICE_LEVELS, DEVICE_LEVELS_MAX, SEAT_LEVELS, ShapeError};
+
 /// Devices of a zone, by levels of its subtree.
 const ZONE_DEVICES: [usize; 4] = [1, 16, 256, 4_096];
 /// Slopes, offsets and graces are below this.
@@ -36,18 +33,6 @@ pub struct Shape {
     pub seat_levels: usize,
     /// Whether the circuit has the rule "no outage longer than G".
     pub outage_rule: bool,
-}
-
-/// A number of the shape is outside its limits.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("shape, `{field}`: expected {expected}, got {got}")]
-pub struct ShapeError {
-    /// Name of the field, as in [`Shape`].
-    pub field: &'static str,
-    /// The limit.
-    pub expected: &'static str,
-    /// The refused number.
-    pub got: usize,
 }
 
 impl Shape {
@@ -86,10 +71,7 @@ impl Shape {
                 self.device_levels,
             );
         }
-        if !(1..=SEAT_LEVELS_MAX).contains(&self.seat_levels) {
-            return refuse("seat_levels", "1 to 6", self.seat_levels);
-        }
-        Ok(())
+        check_seat_levels(self.seat_levels)
     }
 
     /// Levels of a zone's subtree: `log16(devices)`, rounded up for numbers that [`Self::validate`] refuses.
