@@ -3,9 +3,10 @@
 
 use crate::gadgets::{bits, device::Device, eddsa, montgomery::Edwards, poseidon, seat, tree};
 use crate::r1cs::ScopeId;
-use crate::{Builder, Lc, R1cs, uptime};
+use crate::{Builder, Lc, R1cs, location, uptime};
 use ark_bn254::Fr;
 use ark_ff::AdditiveGroup;
+use popw_claims::location::Shape as LocationShape;
 use popw_claims::opening::{OpenedDevice, absent_seat_key, absent_seat_signature};
 use popw_claims::uptime::Shape;
 
@@ -95,12 +96,22 @@ pub fn entries() -> Vec<Entry> {
     gadget("eddsa", String::new(), eddsa_gadget, 0);
     gadget("device", "levels=5".to_owned(), device_gadget, 5);
     gadget("ingestor", "levels=3".to_owned(), ingestor_gadget, 3);
+    entries.extend(location_shapes().into_iter().map(|shape| Entry {
+        name: "location",
+        parameters: shape.to_string(),
+        build: Box::new(move || location::structure(&shape)),
+    }));
     entries.extend(uptime_shapes().into_iter().map(|shape| Entry {
         name: "uptime",
         parameters: shape.to_string(),
         build: Box::new(move || uptime::structure(&shape)),
     }));
     entries
+}
+
+/// The shapes of L1 that are pinned: a report an hour, and one every five minutes.
+pub fn location_shapes() -> [LocationShape; 2] {
+    [24, 288].map(LocationShape::new)
 }
 
 /// The shapes of U1 that are pinned: the demo's, single devices, and the zone of 256 that fits 2^20.

@@ -1,7 +1,8 @@
 //! The claims of popw as rank-1 constraint systems over BN254.
 //!
 //! A circuit is a pure function of its shape and a witness that drives a [`Builder`]: no input or output, no
-//! randomness, no keys. [`gadgets`] are the parts, [`statement`] is how every claim begins and ends, [`uptime`] is claim U1, [`soundness`] is the regime that every circuit passes.
+//! randomness, no keys. [`gadgets`] are the parts, [`statement`] is how every claim begins and ends, [`uptime`] and [`location`] are claims U1 and L1,
+//! [`soundness`] is the regime that every circuit passes.
 //! The native twin of each claim, in plain integers, stands in `popw_claims` under the same name.
 //!
 //! Next: [`builder`] for how constraints are made, [`uptime::circuit`](crate::uptime) for the claim, `docs/circuits/` for the relations,
@@ -14,6 +15,7 @@ pub mod catalog;
 pub mod coverage;
 pub mod gadgets;
 pub mod lc;
+pub mod location;
 pub mod r1cs;
 pub mod soundness;
 pub mod statement;

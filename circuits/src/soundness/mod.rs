@@ -20,10 +20,13 @@
 //! them.
 
 pub mod deletion;
+mod draw;
 pub mod jacobian;
 pub mod mutation;
 #[cfg(test)]
 mod tests;
+
+pub use draw::Draw;
 
 use crate::Builder;
 use crate::r1cs::{R1cs, RowKind};

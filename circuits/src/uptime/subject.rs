@@ -5,12 +5,11 @@
 
 use super::circuit::circuit;
 use crate::Builder;
-use crate::soundness::{Forgery, Subject};
+use crate::soundness::{Draw, Forgery, Subject};
 use ark_bn254::Fr;
 use ark_ff::AdditiveGroup;
 use popw_claims::attestation::{Attestation, Bitmap};
 use popw_claims::eddsa::SecretKey;
-use popw_claims::field::{keccak256, reduce_be_bytes};
 use popw_claims::uptime::{DeviceWitness, Parameters, SeatWitness, Shape, Witness, absent_seat_signature};
 
 /// A witness and the challenge of the fingerprint.
@@ -30,39 +29,10 @@ pub fn build_case(cs: &mut Builder<Fr>, case: &Case) {
     circuit(cs, &case.shape, &case.witness, case.z);
 }
 
-/// Draws reproducible values.
-struct Draw {
-    seed: u64,
-    count: u64,
-}
-
-impl Draw {
-    fn bytes(&mut self) -> [u8; 32] {
-        self.count += 1;
-        keccak256(format!("popw soundness {} {}", self.seed, self.count).as_bytes())
-    }
-
-    fn element(&mut self) -> Fr {
-        reduce_be_bytes(&self.bytes())
-    }
-
-    /// Below `limit`.
-    fn number(&mut self, limit: u64) -> u64 {
-        let [.., a, b, c, d] = self.bytes();
-        u64::from(u32::from_be_bytes([a, b, c, d])) % limit.max(1)
-    }
-
-    fn path(&mut self, levels: usize) -> Vec<[Fr; 16]> {
-        (0..levels)
-            .map(|_| std::array::from_fn(|_| self.element()))
-            .collect()
-    }
-}
-
 impl Case {
     /// An honest case: devices of every uptime, the last one of sixteen absent, the last of four or more seats silent.
     pub fn honest(shape: Shape, parameters: Parameters, seed: u64) -> Self {
-        let mut draw = Draw { seed, count: 0 };
+        let mut draw = Draw::new(seed);
         let epoch_tag = draw.element();
         let zones = 1u64 << (4 * (shape.device_levels - shape.zone_levels()));
         let zone = draw.number(zones);
@@ -71,7 +41,7 @@ impl Case {
                 true => DeviceWitness::absent(),
                 false => DeviceWitness {
                     present: true,
-                    payee: reduce_be_bytes(&draw.bytes()[..20]),
+                    payee: draw.payee(),
                     inner: draw.element(),
                 },
             })
