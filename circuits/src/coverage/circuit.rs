@@ -214,7 +214,8 @@ impl Row {
     ) -> Self {
         let time = unsigned(cs, "time", time_ms, TIME_BITS);
         let device = Device::open(cs, index, device);
-        let site = Site::new(cs, &device);
+        let position = device.position(cs);
+        let site = Site::new(cs, position, &device.gain_ddbi);
         Self {
             device,
             site,

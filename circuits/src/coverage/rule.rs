@@ -3,14 +3,13 @@
 //! **Relation.** Every verdict is a bit that is computed, never asserted: a receipt that the rule refuses earns nothing and the proof
 //! goes on.
 //!
-//! **Cost.** [`Rule::new`] about 1,370 rows; [`Site::new`] 133; [`Rule::accepts_link`] 427; the clock 57 once and 59 a receipt.
+//! **Cost.** [`Rule::new`] about 1,230 rows for 14 witnesses; [`Site::new`] 49; [`Rule::accepts_link`] 427; the clock 57 once and 59 a receipt.
 //!
 //! **Why it is sound.** Every comparison is the top bit of an integer with proven bounds. Distances beyond the largest are replaced by 0
 //! before they are multiplied, which keeps the product of free space below 2^100; such a receipt is refused already.
 //! The table is read at an index that is 0 whenever the loss is outside of it, and the entry is then not used.
 
 use crate::gadgets::bits::{Bit, decompose, one_hot_16};
-use crate::gadgets::device::Device;
 use crate::gadgets::int::Int;
 use crate::gadgets::poseidon::sponge;
 use crate::gadgets::table::Table;
@@ -86,11 +85,10 @@ pub struct Site {
 }
 
 impl Site {
-    /// Where a device stands and how it amplifies, with their limits asserted: 133 rows.
-    pub fn new(cs: &mut Builder<Fr>, device: &Device) -> Self {
-        let position = device.position(cs);
+    /// A site at a position, with any gain in tenths of dBi, whose limits are asserted: 49 rows.
+    pub fn new(cs: &mut Builder<Fr>, position: [Int<Fr>; 3], gain_ddbi: &Lc<Fr>) -> Self {
         let limit = i128::from(GAIN_DDBI_MAX);
-        let gain = Int::asserted_between(cs, "gain", device.gain_ddbi.clone(), -limit, limit);
+        let gain = Int::asserted_between(cs, "gain", gain_ddbi.clone(), -limit, limit);
         let gain_dbi = cs.scope("gain", None, |cs| truncated(cs, &gain, DDBI));
         Self { position, gain_dbi }
     }
