@@ -12,6 +12,7 @@
 
 pub mod builder;
 pub mod catalog;
+pub mod coverage;
 pub mod gadgets;
 pub mod lc;
 pub mod location;

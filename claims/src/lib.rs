@@ -14,7 +14,8 @@
 //! - [`log`], [`record`], [`attestation`]: what a station logs and signs, what watchers saw and signed.
 //! - [`shape`], [`opening`], [`statement`]: what claims share: the depths of trees, what they open of the registry,
 //!   and the public inputs that they end in.
-//! - [`uptime`], [`location`]: the claims; [`uptime::Witness::evaluate`] is the native twin of the circuit.
+//! - [`uptime`], [`location`], [`coverage`]: the claims; [`uptime::Witness::evaluate`] is the native twin of the
+//!   circuit.
 //! - [`settlement`], [`fleet`]: what the contract hashes, and the files of a network.
 //!
 //! A type's name carries its level of trust: [`log::RawLog`] is unsigned, [`record::SignedRecord`] unchecked,
@@ -25,6 +26,7 @@
 pub mod attestation;
 pub mod babyjubjub;
 pub mod committee;
+pub mod coverage;
 pub mod delegation;
 pub mod eddsa;
 pub mod epoch;

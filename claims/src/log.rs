@@ -3,13 +3,18 @@
 //! A [`RawLog`] says nothing about who wrote it: its rows become evidence when a station signs them
 //! ([`crate::record`]) and watchers receive them ([`crate::attestation`]).
 //!
-//! Depends on [`crate::epoch`]. Next: [`weather`], the reader of a weather station's CSV.
+//! Depends on [`crate::epoch`]. Next: [`weather`], the reader of a weather station's CSV;
+//! [`lora`], the reader of radio receptions.
 
+pub mod lora;
 mod rfc3339;
 pub mod weather;
 
+use std::io::Read;
+
 use crate::epoch::Epoch;
 
+pub use lora::read_lora;
 pub use weather::read_weather;
 
 /// Seconds of a UTC day (Unix time has no leap seconds).
@@ -103,6 +108,18 @@ pub enum LogError {
         /// The refused text, cut after 80 characters.
         got: String,
     },
+    /// A field of a line of JSON that is missing or not what it should be.
+    #[error("{file}, line {line}, field `{field}`: {reason}")]
+    Field {
+        /// Name of the log.
+        file: String,
+        /// The line.
+        line: u64,
+        /// Path of the field; `.` for the whole line, `?` where its JSON breaks off.
+        field: String,
+        /// What is wrong and what was expected.
+        reason: String,
+    },
     /// Two rows of the same second with different content: one of them is wrong, and nothing says which.
     #[error("{file}, line {line}: timestamp {time} was already used on line {first}, with other values")]
     Conflict {
@@ -115,6 +132,25 @@ pub enum LogError {
         /// The timestamp, Unix seconds.
         time: u64,
     },
+}
+
+/// Reads all of a file that may have at most `limit` bytes.
+fn read_limited(name: &str, reader: impl Read, limit: u64) -> Result<Vec<u8>, LogError> {
+    let mut bytes = Vec::new();
+    let read = reader.take(limit + 1).read_to_end(&mut bytes);
+    read.map_err(|source| LogError::Read {
+        file: name.to_owned(),
+        source,
+    })?;
+    if bytes.len() as u64 > limit {
+        return Err(LogError::TooLarge {
+            file: name.to_owned(),
+            line: 1,
+            what: "size in bytes",
+            limit,
+        });
+    }
+    Ok(bytes)
 }
 
 /// One row, unverified.

@@ -20,7 +20,9 @@ use crate::tree::{Path, Tree, TreeError};
 
 #[cfg(test)]
 pub(crate) use device::example as example_device;
-pub use device::{Device, DeviceError, DeviceFields, SIGNED_OFFSET, device_inner, device_leaf};
+pub use device::{
+    Device, DeviceError, DeviceFields, GAIN_DDBI_MAX, SIGNED_OFFSET, device_inner, device_leaf,
+};
 pub use position::{Position, PositionError};
 pub use watchers::{
     OWNERS_MIN, SEAT_LEVELS_MAX, SEATS_MAX, Watcher, WatcherError, WatcherRegistry, watcher_leaf,

@@ -89,6 +89,16 @@ impl<F: PrimeField> Int<F> {
         &self.lc
     }
 
+    /// The least value that it can have.
+    pub fn min(&self) -> i128 {
+        self.min
+    }
+
+    /// The greatest value that it can have.
+    pub fn max(&self) -> i128 {
+        self.max
+    }
+
     /// The value under the assignment that is being built; of a dishonest assignment, the value nearest to 0 or its
     /// low bits.
     pub fn value(&self) -> i128 {
@@ -127,6 +137,12 @@ impl<F: PrimeField> Int<F> {
             (min.min(*end), max.max(*end))
         });
         Self::new(cs.mul(name, &self.lc, &other.lc), min, max)
+    }
+
+    /// The square: one row.
+    pub fn square(&self, cs: &mut Builder<F>, name: &'static str) -> Self {
+        let product = self.mul(cs, name, self);
+        Self::new(product.lc, 0, product.max)
     }
 
     /// The sum of many.

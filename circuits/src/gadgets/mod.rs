@@ -1,6 +1,6 @@
 //! Gadgets: the parts that claims are made of. Each module opens with its relation, cost, argument and source.
 //!
-//! [`bits`] -> [`int`] (bounded integers); [`poseidon`] -> [`tree`]; [`montgomery`] -> [`eddsa`]; what claims open of the registry: [`device`],
+//! [`bits`] -> [`int`] (bounded integers) -> [`truncation`]; [`table`]; [`poseidon`] -> [`tree`]; [`montgomery`] -> [`eddsa`]; what claims open of the registry: [`device`],
 //! [`seat`]. [`subjects`] puts them to the test.
 
 pub mod bits;
@@ -11,7 +11,9 @@ pub mod montgomery;
 pub mod poseidon;
 pub mod seat;
 pub mod subjects;
+pub mod table;
 pub mod tree;
+pub mod truncation;
 
 #[cfg(test)]
 mod opening_tests;

@@ -21,6 +21,7 @@ use crate::{Builder, Lc};
 use ark_bn254::Fr;
 use ark_ff::AdditiveGroup;
 use popw_claims::committee::DRAW_BITS;
+use popw_claims::eddsa::Signature;
 use popw_claims::opening::{
     INGESTOR_SEAT, Ingestor, OTHER_SEATS, SeatOpening, absent_seat_key, absent_seat_message,
     absent_seat_signature,
@@ -89,14 +90,7 @@ impl Seat {
             climb(cs, leaf, index, &opening.path)
         });
 
-        // An absent seat verifies a constant signature instead.
-        let absent_key = absent_seat_key();
-        let signer = Edwards {
-            x: present.select(cs, &key.x, &Lc::constant(absent_key.x)),
-            y: present.select(cs, &key.y, &Lc::constant(absent_key.y)),
-        };
-        let message = present.select(cs, &message, &Lc::constant(absent_seat_message()));
-        assert_signature(cs, &signer, &message, &opening.signature);
+        assert_signature_if(cs, present, &key, &message, &opening.signature);
 
         let digest = cs.mul("digest", present.lc(), digest);
         Self {
@@ -106,6 +100,24 @@ impl Seat {
             root,
         }
     }
+}
+
+/// Asserts a signature where `present`; elsewhere the constant one of an absent seat, so that a key which is no point of the
+/// curve blocks nobody.
+pub fn assert_signature_if(
+    cs: &mut Builder<Fr>,
+    present: &Bit<Fr>,
+    key: &Edwards,
+    message: &Lc<Fr>,
+    signature: &Signature,
+) {
+    let absent_key = absent_seat_key();
+    let signer = Edwards {
+        x: present.select(cs, &key.x, &Lc::constant(absent_key.x)),
+        y: present.select(cs, &key.y, &Lc::constant(absent_key.y)),
+    };
+    let message = present.select(cs, message, &Lc::constant(absent_seat_message()));
+    assert_signature(cs, &signer, &message, signature);
 }
 
 /// The ingestor of a zone: whether it is present, its digest (0 when absent) and the watcher root.

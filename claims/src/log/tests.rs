@@ -243,7 +243,7 @@ fn limits() {
 #[test]
 fn read_errors_name_the_file() {
     struct Broken;
-    impl std::io::Read for Broken {
+    impl Read for Broken {
         fn read(&mut self, _: &mut [u8]) -> std::io::Result<usize> {
             Err(std::io::Error::other("unplugged"))
         }

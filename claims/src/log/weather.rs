@@ -6,7 +6,7 @@
 use std::io::Read;
 
 use super::rfc3339::unix_seconds;
-use super::{FILE_BYTES_MAX, LINE_BYTES_MAX, LogError, ROWS_MAX, RawLog, RawRow};
+use super::{FILE_BYTES_MAX, LINE_BYTES_MAX, LogError, ROWS_MAX, RawLog, RawRow, read_limited};
 
 /// The header, exactly.
 pub const HEADER: &str = "timestamp,date,temperature (*C),humidity (%),pressure (hPa),\
@@ -39,19 +39,7 @@ const DATE_SECONDS_MAX: u64 = 1;
 /// [`LogError`] naming file, line, column and reason.
 pub fn read_weather(name: &str, reader: impl Read) -> Result<RawLog, LogError> {
     let file = || name.to_owned();
-    let mut bytes = Vec::new();
-    let mut limited = reader.take(FILE_BYTES_MAX + 1);
-    limited
-        .read_to_end(&mut bytes)
-        .map_err(|source| LogError::Read { file: file(), source })?;
-    if bytes.len() as u64 > FILE_BYTES_MAX {
-        return Err(LogError::TooLarge {
-            file: file(),
-            line: 1,
-            what: "size in bytes",
-            limit: FILE_BYTES_MAX,
-        });
-    }
+    let bytes = read_limited(name, reader, FILE_BYTES_MAX)?;
     let content = bytes.strip_suffix(b"\n").unwrap_or(&bytes);
     let mut lines = (1u64..).zip(content.split(|byte| *byte == b'\n'));
     let header = lines.next().map_or(&[][..], |(_, line)| without_cr(line));

@@ -11,7 +11,7 @@ pub(super) const IDENTIFIER_BITS: u32 = 248;
 /// Added to signed fields, so that what is hashed is not negative.
 pub const SIGNED_OFFSET: i64 = 1 << 31;
 /// Largest absolute gain, in tenths of dBi.
-const GAIN_DDBI_MAX: i32 = 1_000;
+pub const GAIN_DDBI_MAX: i32 = 1_000;
 /// Largest scale, in units of 1e-4.
 const SCALE_E4_MAX: u32 = 10_000;
 

@@ -1,0 +1,721 @@
+//! Honest and dishonest witnesses of C1 for any shape, for the soundness regime and for tests.
+//!
+//! Everything is drawn from a seed by keccak, so that results are reproducible.
+
+use super::circuit::{circuit, structure};
+use crate::Builder;
+use crate::soundness::{Draw, Forgery, Overrides, Subject};
+use ark_bn254::Fr;
+use ark_ff::{AdditiveGroup, Field};
+use popw_claims::attestation::Attestation;
+use popw_claims::coverage::selection::digest;
+use popw_claims::coverage::{
+    Beacon, Parameters, Preset, Receipt, ReceiptWitness, Received, Report, Shape, Witness, challenge,
+};
+use popw_claims::eddsa::{SecretKey, Signature};
+use popw_claims::opening::{
+    INGESTOR_SEAT, Ingestor, OpenedDevice, SeatOpening, absent_seat_key, absent_seat_signature,
+};
+use popw_claims::poseidon::hash;
+use popw_claims::registry::{DeviceFields, Position};
+
+/// A witness and the challenge of the fingerprint.
+#[derive(Clone)]
+pub struct Case {
+    /// The shape.
+    pub shape: Shape,
+    /// The witness.
+    pub witness: Witness,
+    /// The public input z.
+    pub z: Fr,
+    /// Secret keys of the beaconer and of each receipt's witness.
+    radios: Vec<[u8; 32]>,
+    ingestor: [u8; 32],
+}
+
+/// Builds the circuit of a case.
+pub fn build_case(cs: &mut Builder<Fr>, case: &Case) {
+    circuit(cs, &case.shape, &case.witness, case.z);
+}
+
+/// What becomes of a receipt, in the order in which rows take turns.
+const FATES: usize = 7;
+
+impl Case {
+    /// An honest case: the receipts take turns in being accepted twice and refused for every reason; with two rows or more the
+    /// last is absent for even seeds.
+    pub fn honest(shape: Shape, parameters: Parameters, seed: u64) -> Self {
+        let mut draw = Draw::new(seed);
+        let epoch_tag = draw.element();
+        let mut coordinate = || i32::try_from(draw.number(100_000_000)).unwrap_or_default() - 50_000_000;
+        let home = Position {
+            x: coordinate(),
+            y: coordinate(),
+            z: coordinate(),
+        };
+        let radios: Vec<[u8; 32]> = (0..=shape.witnesses).map(|_| draw.bytes()).collect();
+        let mut devices = Vec::new();
+        for (row, secret) in (0u64..).zip(&radios) {
+            // Different places of one lowest subtree, which every depth has.
+            let index = (row * 7 + seed) % 16;
+            devices.push(OpenedDevice {
+                index,
+                payee: draw.payee(),
+                private: draw.element(),
+                fields: DeviceFields {
+                    session_key: SecretKey::from_bytes(secret).public_key(),
+                    owner_id: draw.element(),
+                    position: home,
+                    gain_ddbi: [-15, 12, 30, 0, -9, 81][usize::from(row.to_le_bytes()[0]) % 6],
+                    region: 3,
+                },
+                path: Vec::new(),
+            });
+        }
+        let mut devices = devices.into_iter();
+        let beaconer = devices
+            .next()
+            .unwrap_or_else(|| OpenedDevice::stand_in(Fr::ZERO, 0));
+        let (frequency_hz, time_ms) = (868_300_000, 100_000);
+        let receipts = devices
+            .enumerate()
+            .map(|(number, mut device)| {
+                let mut received = Received {
+                    report: Receipt {
+                        frequency_hz,
+                        rssi_ddbm: -1_200,
+                    },
+                    signature: absent_seat_signature(),
+                    time_ms: time_ms + 100,
+                };
+                device.fields.position.x += 20_000;
+                let seed = usize::from(seed.to_le_bytes()[0]);
+                match (number + seed) % FATES {
+                    0 => received.time_ms += 4_000,
+                    1 => received.report.frequency_hz += 100_001,
+                    2 => device.fields.position.x += 2_000_000,
+                    3 => device.fields.position.x -= 19_000,
+                    4 => received.report.rssi_ddbm = -300,
+                    _ => {}
+                }
+                ReceiptWitness {
+                    present: number == 0 || number + 1 < shape.witnesses || seed % 2 == 1,
+                    device,
+                    received,
+                }
+            })
+            .collect();
+        let ingestor = draw.bytes();
+        let mut case = Self {
+            shape,
+            witness: Witness {
+                parameters,
+                epoch_tag,
+                beaconer,
+                nonce: draw.element(),
+                beacon: Received {
+                    report: Beacon {
+                        frequency_hz,
+                        power_dbm: 14,
+                    },
+                    signature: absent_seat_signature(),
+                    time_ms,
+                },
+                receipts,
+                ingestor: Ingestor {
+                    seat: SeatOpening {
+                        present: true,
+                        owner: draw.element(),
+                        key: SecretKey::from_bytes(&ingestor).public_key(),
+                        path: draw.path(shape.seat_levels),
+                        signature: absent_seat_signature(),
+                    },
+                    other_roots: std::array::from_fn(|_| draw.element()),
+                },
+            },
+            z: draw.element(),
+            radios,
+            ingestor,
+        };
+        for row in 0..shape.witnesses {
+            if !case.witness.receipts[row].present {
+                case.remove(row);
+            }
+        }
+        case.settle();
+        case
+    }
+
+    /// The same without receipts.
+    pub fn without_receipts(mut self) -> Self {
+        (0..self.shape.witnesses).for_each(|row| self.remove(row));
+        self.settle();
+        self
+    }
+
+    /// The same without an ingestor, hence without receipts.
+    pub fn without_ingestor(mut self) -> Self {
+        self.witness.ingestor.seat.present = false;
+        self.without_receipts()
+    }
+
+    /// Replaces a receipt by a stand-in.
+    fn remove(&mut self, row: usize) {
+        let owner = Fr::from(row as u64 + 1_000);
+        self.witness.receipts[row] = ReceiptWitness::absent(owner, self.shape.device_levels);
+    }
+
+    /// Registers the devices as they are now, and signs everything anew.
+    pub fn settle(&mut self) {
+        self.register();
+        self.sign();
+    }
+
+    /// Puts the present devices into one tree: paths that share a root.
+    fn register(&mut self) {
+        let levels = self.shape.device_levels;
+        let mut draw = Draw::new(3);
+        let mut path = draw.path(levels);
+        let mut devices = vec![&mut self.witness.beaconer];
+        let present = self.witness.receipts.iter_mut().filter(|row| row.present);
+        devices.extend(present.map(|row| &mut row.device));
+        // They differ in the lowest digit at most.
+        let place = |device: &OpenedDevice, level: usize| {
+            usize::from((device.index >> (4 * level)).to_le_bytes()[0] & 15)
+        };
+        for device in &devices {
+            path[0][place(device, 0)] = device.leaf();
+        }
+        for level in 1..levels {
+            path[level][place(devices[0], level)] = hash(&path[level - 1]);
+        }
+        devices.into_iter().for_each(|device| device.path = path.clone());
+    }
+
+    /// Signs the beacon, the receipts and the set, or fills in the signature of absent ones.
+    fn sign(&mut self) {
+        let (tag, nonce) = (self.witness.epoch_tag, self.witness.nonce);
+        let challenge = challenge(tag, nonce, self.witness.beaconer.index);
+        self.sign_beacon(0, tag, challenge);
+        for row in 0..self.shape.witnesses {
+            self.sign_receipt(row, row + 1, tag, challenge);
+        }
+        self.attest();
+    }
+
+    /// Signs the set as it is now.
+    fn attest(&mut self) {
+        self.attest_as(self.witness.epoch_tag, self.witness.beaconer.index, INGESTOR_SEAT);
+    }
+
+    fn attest_as(&mut self, epoch_tag: Fr, zone: u64, seat: usize) {
+        let receipts = self.witness.receipts.iter().map(ReceiptWitness::receipt);
+        let digest = digest(
+            self.shape.witnesses,
+            self.witness.nonce,
+            &self.witness.beacon,
+            receipts,
+        );
+        self.attest_digest(epoch_tag, zone, seat, digest);
+    }
+
+    fn attest_digest(&mut self, epoch_tag: Fr, zone: u64, seat: usize, digest: Fr) {
+        let secret = SecretKey::from_bytes(&self.ingestor);
+        let opening = &mut self.witness.ingestor.seat;
+        opening.signature = match opening.present {
+            true => Attestation::of_digest(&secret, epoch_tag, zone, seat, digest).signature,
+            false => absent_seat_signature(),
+        };
+    }
+
+    fn sign_beacon(&mut self, signer: usize, epoch_tag: Fr, challenge: Fr) {
+        let present = self.witness.ingestor.seat.present;
+        let beacon = &mut self.witness.beacon;
+        beacon.signature = signature(
+            present,
+            &self.radios[signer],
+            &beacon.report,
+            epoch_tag,
+            challenge,
+        );
+    }
+
+    fn sign_receipt(&mut self, row: usize, signer: usize, epoch_tag: Fr, challenge: Fr) {
+        let ReceiptWitness {
+            present, received, ..
+        } = &mut self.witness.receipts[row];
+        received.signature = signature(
+            *present,
+            &self.radios[signer],
+            &received.report,
+            epoch_tag,
+            challenge,
+        );
+    }
+
+    /// The challenge that everybody answers.
+    fn challenge(&self) -> Fr {
+        let Witness {
+            epoch_tag,
+            nonce,
+            beaconer,
+            ..
+        } = &self.witness;
+        challenge(*epoch_tag, *nonce, beaconer.index)
+    }
+}
+
+fn signature(
+    present: bool,
+    secret: &[u8; 32],
+    report: &impl Report,
+    epoch_tag: Fr,
+    challenge: Fr,
+) -> Signature {
+    match present {
+        true => report.sign(&SecretKey::from_bytes(secret), epoch_tag, challenge),
+        false => absent_seat_signature(),
+    }
+}
+
+/// Parameters that reach every branch of the rule: the published ones, none at all, the widest.
+pub fn parameter_sets(shape: &Shape) -> [Parameters; 3] {
+    let published = Preset::HeliumIot.parameters(shape);
+    let units = |unit: u32| -> Vec<u32> {
+        let entries = (0..=shape.witnesses).map(|n| if n == 0 { 0 } else { unit });
+        entries.collect()
+    };
+    [
+        Parameters {
+            start_ms: 50_000,
+            ..published
+        },
+        Parameters {
+            start_ms: 100_001,
+            fresh_ms: 0,
+            lag_beacon_ms: 0,
+            lag_witness_ms: 0,
+            frequency_tolerance_hz: 0,
+            distance_max: 0,
+            distance_min: 0,
+            beaconer_units: units(1),
+            witness_units: units(0),
+        },
+        Parameters {
+            start_ms: 0,
+            fresh_ms: (1 << 27) - 1,
+            lag_beacon_ms: (1 << 27) - 1,
+            lag_witness_ms: (1 << 27) - 1,
+            frequency_tolerance_hz: (1 << 30) - 1,
+            distance_max: (1 << 40) - 1,
+            distance_min: 0,
+            beaconer_units: units(32_767),
+            witness_units: units(32_767),
+        },
+    ]
+}
+
+/// The subject of a shape: honest cases of all parameters, without receipts and without an ingestor, and the negative corpus.
+pub fn subject(shape: Shape, runs_max: usize) -> Subject<'static, Fr, Case> {
+    let [published, nothing, widest] = parameter_sets(&shape);
+    Subject::new(format!("coverage {shape}"), &build_case)
+        .twin(&twin)
+        .valid([
+            Case::honest(shape, published.clone(), 5),
+            Case::honest(shape, widest, 2),
+            Case::honest(shape, nothing, 6),
+            Case::honest(shape, published.clone(), 4).without_receipts(),
+            Case::honest(shape, published, 3).without_ingestor(),
+        ])
+        .invalid(forgeries(&shape))
+        .tested_elsewhere([
+            (
+                "eddsa",
+                "the subject of the signature gadget, whose witnesses hold the secret keys",
+            ),
+            ("committee", "the subject of canonical_bits"),
+        ])
+        .runs_max(runs_max)
+}
+
+/// The native twin: the seven public inputs, or nothing for a witness that it refuses.
+pub fn twin(case: &Case) -> Option<Vec<Fr>> {
+    let outcome = case.witness.evaluate(&case.shape).ok()?;
+    Some(outcome.statement_at(case.z).public_inputs().to_vec())
+}
+
+/// The negative corpus: each must violate a constraint.
+pub fn forgeries(shape: &Shape) -> Vec<Forgery<Case, Fr>> {
+    let mut forgeries = witness_forgeries(shape);
+    forgeries.extend(hint_forgeries(shape));
+    forgeries
+}
+
+/// An honest case in which every receipt is present and the first is accepted.
+fn base(shape: &Shape) -> Case {
+    Case::honest(*shape, parameter_sets(shape)[0].clone(), 5)
+}
+
+type Edit<'a> = (&'a str, &'a dyn Fn(&mut Case));
+
+/// Forgeries that lie in the witness alone: the native twin refuses each of them.
+pub fn witness_forgeries(shape: &Shape) -> Vec<Forgery<Case, Fr>> {
+    let mut edits: Vec<(String, Case)> = Vec::new();
+    let mut forge = |(name, edit): Edit<'_>| {
+        let mut forged = base(shape);
+        edit(&mut forged);
+        edits.push((name.to_owned(), forged));
+    };
+    signature_edits().into_iter().for_each(&mut forge);
+    set_edits().into_iter().for_each(&mut forge);
+    device_edits().into_iter().for_each(&mut forge);
+    range_edits().into_iter().for_each(&mut forge);
+    if shape.witnesses > 1 {
+        pair_edits().into_iter().for_each(&mut forge);
+    }
+    let forgeries = edits.into_iter();
+    forgeries.map(|(name, case)| Forgery::new(name, case)).collect()
+}
+
+/// Who signs what.
+fn signature_edits() -> Vec<Edit<'static>> {
+    vec![
+        ("a beacon signed by a witness", &|case| {
+            case.sign_beacon(1, case.witness.epoch_tag, case.challenge())
+        }),
+        ("a beacon of another epoch or chain or rule", &|case| {
+            case.sign_beacon(0, case.witness.epoch_tag + Fr::ONE, case.challenge())
+        }),
+        ("a beacon that answers another challenge", &|case| {
+            case.sign_beacon(0, case.witness.epoch_tag, case.challenge() + Fr::ONE)
+        }),
+        ("a beacon edited by the ingestor", &|case| {
+            case.witness.beacon.report.power_dbm += 1;
+            case.attest();
+        }),
+        ("a receipt signed by the beaconer", &|case| {
+            case.sign_receipt(0, 0, case.witness.epoch_tag, case.challenge())
+        }),
+        ("a receipt of another epoch or chain or rule", &|case| {
+            case.sign_receipt(0, 1, case.witness.epoch_tag + Fr::ONE, case.challenge())
+        }),
+        ("a receipt of another beacon", &|case| {
+            case.sign_receipt(0, 1, case.witness.epoch_tag, case.challenge() + Fr::ONE)
+        }),
+        ("a receipt edited by the ingestor", &|case| {
+            case.witness.receipts[0].received.report.rssi_ddbm -= 1;
+            case.attest();
+        }),
+        ("a receipt with the signature of absent ones", &|case| {
+            case.witness.receipts[0].received.signature = absent_seat_signature()
+        }),
+        ("a receipt with the key and signature of absent ones", &|case| {
+            case.witness.receipts[0].device.fields.session_key = absent_seat_key();
+            case.witness.receipts[0].received.signature = absent_seat_signature();
+        }),
+        ("a beacon with the signature of absent ones", &|case| {
+            case.witness.beacon.signature = absent_seat_signature()
+        }),
+        ("an attestation by the beaconer", &|case| {
+            case.ingestor = case.radios[0];
+            case.attest();
+        }),
+        ("an attestation of another epoch", &|case| {
+            case.attest_as(
+                case.witness.epoch_tag + Fr::ONE,
+                case.witness.beaconer.index,
+                INGESTOR_SEAT,
+            )
+        }),
+        ("an attestation of another zone", &|case| {
+            case.attest_as(
+                case.witness.epoch_tag,
+                case.witness.beaconer.index + 1,
+                INGESTOR_SEAT,
+            )
+        }),
+        ("an attestation of another seat", &|case| {
+            case.attest_as(case.witness.epoch_tag, case.witness.beaconer.index, 1)
+        }),
+        ("an attestation of another set", &|case| {
+            case.attest_digest(
+                case.witness.epoch_tag,
+                case.witness.beaconer.index,
+                INGESTOR_SEAT,
+                Fr::ONE,
+            )
+        }),
+        ("an attestation with the signature of absent ones", &|case| {
+            case.witness.ingestor.seat.signature = absent_seat_signature()
+        }),
+        ("the canary: epoch tag 0", &|case| {
+            case.witness.epoch_tag = Fr::ZERO;
+            case.sign();
+        }),
+    ]
+}
+
+/// The set that the ingestor attested, processed completely and as it is.
+fn set_edits() -> Vec<Edit<'static>> {
+    vec![
+        ("a receipt edited after the attestation", &|case| {
+            case.witness.receipts[0].received.report.rssi_ddbm -= 1;
+            case.sign_receipt(0, 1, case.witness.epoch_tag, case.challenge());
+        }),
+        ("a receipt's time edited after the attestation", &|case| {
+            case.witness.receipts[0].received.time_ms -= 1
+        }),
+        ("the beacon's time edited after the attestation", &|case| {
+            case.witness.beacon.time_ms -= 1
+        }),
+        ("the nonce edited after the attestation", &|case| {
+            case.witness.nonce += Fr::ONE;
+            let attested = case.witness.ingestor.seat.signature;
+            case.sign();
+            case.witness.ingestor.seat.signature = attested;
+        }),
+        ("a receipt left out", &|case| case.remove(0)),
+        ("a receipt added", &|case| {
+            let added = case.clone();
+            case.remove(0);
+            case.sign();
+            let attested = case.witness.ingestor.seat.signature;
+            *case = added;
+            case.witness.ingestor.seat.signature = attested;
+        }),
+        ("a receipt called absent", &|case| {
+            case.witness.receipts[0].present = false
+        }),
+        (
+            "a receipt called absent, with the signature of absent ones",
+            &|case| {
+                case.witness.receipts[0].present = false;
+                case.witness.receipts[0].received.signature = absent_seat_signature();
+            },
+        ),
+        ("an absent ingestor with a receipt", &|case| {
+            case.witness.ingestor.seat.present = false;
+            case.sign();
+        }),
+        ("an absent ingestor with a watcher's signature", &|case| {
+            let attested = case.witness.ingestor.seat.signature;
+            let mut silent = case.clone().without_ingestor();
+            silent.witness.ingestor.seat.signature = attested;
+            *case = silent;
+        }),
+        ("an absent ingestor with the beaconer's signature", &|case| {
+            let signed = case.witness.beacon.signature;
+            let mut silent = case.clone().without_ingestor();
+            silent.witness.beacon.signature = signed;
+            *case = silent;
+        }),
+    ]
+}
+
+/// What is registered.
+fn device_edits() -> Vec<Edit<'static>> {
+    vec![
+        ("another payee of the beaconer", &|case| {
+            case.witness.beaconer.payee += Fr::ONE
+        }),
+        ("another payee of a witness", &|case| {
+            case.witness.receipts[0].device.payee += Fr::ONE
+        }),
+        ("another gain of a witness", &|case| {
+            case.witness.receipts[0].device.fields.gain_ddbi += 10
+        }),
+        ("another position of a witness", &|case| {
+            case.witness.receipts[0].device.fields.position.z += 10
+        }),
+        ("another owner of a witness", &|case| {
+            case.witness.receipts[0].device.fields.owner_id += Fr::ONE
+        }),
+        ("another index of a witness", &|case| {
+            case.witness.receipts[0].device.index ^= 1;
+            case.attest();
+        }),
+        ("a witness's index that is not in the tree", &|case| {
+            case.witness.receipts[0].device.index += 1 << (4 * case.shape.device_levels);
+            case.attest();
+        }),
+        ("a beaconer's index that is not in the tree", &|case| {
+            case.witness.beaconer.index += 1 << (4 * case.shape.device_levels);
+            case.sign();
+        }),
+        ("a witness of another registry", &|case| {
+            let device = &mut case.witness.receipts[0].device;
+            Draw::new(11).graft(device, case.shape.device_levels);
+        }),
+        ("self witness: the beaconer's owner", &|case| {
+            let owner = case.witness.beaconer.fields.owner_id;
+            case.witness.receipts[0].device.fields.owner_id = owner;
+            case.settle();
+        }),
+        ("self witness: the beaconer itself", &|case| {
+            case.witness.receipts[0].device = case.witness.beaconer.clone();
+            case.radios[1] = case.radios[0];
+            case.settle();
+        }),
+    ]
+}
+
+/// What two receipts need.
+fn pair_edits() -> Vec<Edit<'static>> {
+    vec![
+        ("one owner twice", &|case| {
+            let owner = case.witness.receipts[0].device.fields.owner_id;
+            case.witness.receipts[1].device.fields.owner_id = owner;
+            case.settle();
+        }),
+        ("one receipt twice", &|case| {
+            case.witness.receipts[1] = case.witness.receipts[0].clone();
+            case.attest();
+        }),
+        ("two receipts swapped", &|case| case.witness.receipts.swap(0, 1)),
+        ("the signatures of two receipts swapped", &|case| {
+            let first = case.witness.receipts[0].received.signature;
+            let second = std::mem::replace(&mut case.witness.receipts[1].received.signature, first);
+            case.witness.receipts[0].received.signature = second;
+        }),
+    ]
+}
+
+/// Numbers outside their ranges, with everybody signing them.
+fn range_edits() -> Vec<Edit<'static>> {
+    const LIMIT: i32 = 1 << 27;
+    vec![
+        ("a beacon of 2^30 Hz", &|case| {
+            case.witness.beacon.report.frequency_hz = 1 << 30;
+            case.settle();
+        }),
+        ("a beacon of 128 dBm", &|case| {
+            case.witness.beacon.report.power_dbm = 128;
+            case.settle();
+        }),
+        ("a beacon of -129 dBm", &|case| {
+            case.witness.beacon.report.power_dbm = -129;
+            case.settle();
+        }),
+        ("a receipt of 2^30 Hz", &|case| {
+            case.witness.receipts[0].received.report.frequency_hz = 1 << 30;
+            case.settle();
+        }),
+        ("a receipt of 4096 tenths of dBm", &|case| {
+            case.witness.receipts[0].received.report.rssi_ddbm = 4_096;
+            case.settle();
+        }),
+        ("a receipt of -4097 tenths of dBm", &|case| {
+            case.witness.receipts[0].received.report.rssi_ddbm = -4_097;
+            case.settle();
+        }),
+        ("a beacon at 2^27 ms", &|case| {
+            case.witness.beacon.time_ms = 1 << 27;
+            case.settle();
+        }),
+        ("a receipt at 2^27 ms", &|case| {
+            case.witness.receipts[0].received.time_ms = 1 << 27;
+            case.settle();
+        }),
+        ("a receipt at 2^32 - 1 ms", &|case| {
+            case.witness.receipts[0].received.time_ms = u32::MAX;
+            case.settle();
+        }),
+        ("a beaconer at x = 2^27", &|case| {
+            case.witness.beaconer.fields.position.x = LIMIT;
+            case.settle();
+        }),
+        ("a beaconer at y = -2^27 - 1", &|case| {
+            case.witness.beaconer.fields.position.y = -LIMIT - 1;
+            case.settle();
+        }),
+        ("a beaconer at z = -2^31", &|case| {
+            case.witness.beaconer.fields.position.z = i32::MIN;
+            case.settle();
+        }),
+        ("a witness at x = -2^31", &|case| {
+            case.witness.receipts[0].device.fields.position.x = i32::MIN;
+            case.settle();
+        }),
+        ("a witness at y = 2^27", &|case| {
+            case.witness.receipts[0].device.fields.position.y = LIMIT;
+            case.settle();
+        }),
+        ("a witness at z = -2^27 - 1", &|case| {
+            case.witness.receipts[0].device.fields.position.z = -LIMIT - 1;
+            case.settle();
+        }),
+        ("a beaconer with a gain of 1001", &|case| {
+            case.witness.beaconer.fields.gain_ddbi = 1_001;
+            case.settle();
+        }),
+        ("a beaconer with a gain of -1001", &|case| {
+            case.witness.beaconer.fields.gain_ddbi = -1_001;
+            case.settle();
+        }),
+        ("a witness with a gain of 1001", &|case| {
+            case.witness.receipts[0].device.fields.gain_ddbi = 1_001;
+            case.settle();
+        }),
+        ("a witness with a gain of -2^31", &|case| {
+            case.witness.receipts[0].device.fields.gain_ddbi = i32::MIN;
+            case.settle();
+        }),
+        ("a start of 2^27 ms", &|case| {
+            case.witness.parameters.start_ms = 1 << 27
+        }),
+        ("a freshness of 2^27 ms", &|case| {
+            case.witness.parameters.fresh_ms = 1 << 27
+        }),
+        ("a beacon's lag of 2^32 - 1 ms", &|case| {
+            case.witness.parameters.lag_beacon_ms = u32::MAX
+        }),
+        ("a witness's lag of 2^27 ms", &|case| {
+            case.witness.parameters.lag_witness_ms = 1 << 27
+        }),
+        ("a tolerance of 2^30 Hz", &|case| {
+            case.witness.parameters.frequency_tolerance_hz = 1 << 30
+        }),
+        ("a largest distance of 2^40", &|case| {
+            case.witness.parameters.distance_max = 1 << 40
+        }),
+        ("a smallest distance of 2^64 - 1", &|case| {
+            case.witness.parameters.distance_min = u64::MAX
+        }),
+        ("a beaconer's unit of 2^15", &|case| {
+            case.witness.parameters.beaconer_units[1] = 1 << 15
+        }),
+        ("a witness's unit of 2^32 - 1", &|case| {
+            case.witness.parameters.witness_units[1] = u32::MAX
+        }),
+    ]
+}
+
+/// Forgeries by a prover who lies in wires that no witness reaches: numbers below 0.
+fn hint_forgeries(shape: &Shape) -> Vec<Forgery<Case, Fr>> {
+    let r1cs = structure(shape);
+    let wires = [
+        "parameters.start",
+        "parameters.fresh",
+        "parameters.lag_beacon",
+        "parameters.lag_witness",
+        "parameters.tolerance",
+        "parameters.distance_max",
+        "parameters.distance_min",
+        "parameters.beaconer_unit",
+        "parameters.witness_unit",
+        "beaconer.frequency",
+        "beaconer.time",
+        "receipt[0].frequency",
+        "receipt[0].time",
+    ];
+    let forge = |name: &str| Forgery {
+        name: format!("{name} of -1"),
+        witness: base(shape),
+        overrides: r1cs
+            .find_wire(name)
+            .map(|wire| (wire, -Fr::ONE))
+            .into_iter()
+            .collect::<Overrides<Fr>>(),
+    };
+    wires.map(forge).into_iter().collect()
+}
