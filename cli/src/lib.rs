@@ -54,6 +54,8 @@ enum Command {
     Simulate(simulate::Args),
     /// Verify a zone's attestations and write the witness, public inputs and settlement data
     Claim(commands::claim::Args),
+    /// Judge real receptions by the rule of claim C1 and draw a map of them
+    Coverage(commands::coverage::Args),
     /// Prove a whole epoch of a fleet, zone after zone; plan how to cut one
     #[command(subcommand)]
     Epoch(epoch::Command),
@@ -84,6 +86,7 @@ pub fn run(cli: &Cli) -> Result<(), Failure> {
         Command::Demo(args) => demo::run(args),
         Command::Simulate(args) => simulate::run(args),
         Command::Claim(args) => commands::claim::run(args),
+        Command::Coverage(args) => commands::coverage::run(args),
         Command::Epoch(command) => epoch::run(command),
         Command::Prove(args) => commands::prove::run(args),
         Command::Verify(args) => commands::verify::run(args),

@@ -2,6 +2,7 @@
 
 pub mod circuit;
 pub mod claim;
+pub mod coverage;
 pub mod export;
 pub mod keys;
 pub mod prove;
