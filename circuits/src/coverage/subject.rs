@@ -407,6 +407,7 @@ fn signature_edits() -> Vec<Edit<'static>> {
         }),
         ("a receipt with the key and signature of absent ones", &|case| {
             case.witness.receipts[0].device.fields.session_key = absent_seat_key();
+            case.settle();
             case.witness.receipts[0].received.signature = absent_seat_signature();
         }),
         ("a beacon with the signature of absent ones", &|case| {
