@@ -1,13 +1,17 @@
 //! The circuits and gadgets whose sizes are pinned in `circuits/counts.csv`, so that any change of a constraint shows in
 //! a diff. `cargo xtask counts` compares, `cargo xtask counts --bless` rewrites; `popw circuit counts` prints.
 
-use crate::gadgets::{bits, device::Device, eddsa, montgomery::Edwards, poseidon, seat, tree};
+use crate::gadgets::{
+    bits, device::Device, eddsa, int::Int, montgomery::Edwards, poseidon, seat, table, tree, truncation,
+};
 use crate::r1cs::ScopeId;
-use crate::{Builder, Lc, R1cs, location, uptime};
+use crate::{Builder, Lc, R1cs, coverage, location, uptime};
 use ark_bn254::Fr;
 use ark_ff::AdditiveGroup;
+use popw_claims::coverage::{Shape as CoverageShape, free_space_table};
 use popw_claims::location::Shape as LocationShape;
 use popw_claims::opening::{OpenedDevice, absent_seat_key, absent_seat_signature};
+use popw_claims::registry::GAIN_DDBI_MAX;
 use popw_claims::uptime::Shape;
 
 /// A circuit with a pinned size.
@@ -96,6 +100,13 @@ pub fn entries() -> Vec<Entry> {
     gadget("eddsa", String::new(), eddsa_gadget, 0);
     gadget("device", "levels=5".to_owned(), device_gadget, 5);
     gadget("ingestor", "levels=3".to_owned(), ingestor_gadget, 3);
+    gadget("table", "entries=1327".to_owned(), table_gadget, 0);
+    gadget("truncation", "gain".to_owned(), truncation_gadget, 0);
+    entries.extend(coverage_shapes().into_iter().map(|shape| Entry {
+        name: "coverage",
+        parameters: shape.to_string(),
+        build: Box::new(move || coverage::structure(&shape)),
+    }));
     entries.extend(location_shapes().into_iter().map(|shape| Entry {
         name: "location",
         parameters: shape.to_string(),
@@ -107,6 +118,11 @@ pub fn entries() -> Vec<Entry> {
         build: Box::new(move || uptime::structure(&shape)),
     }));
     entries
+}
+
+/// The shapes of C1 that are pinned: as many witnesses as the rule counts, and few.
+pub fn coverage_shapes() -> [CoverageShape; 2] {
+    [4, 14].map(CoverageShape::new)
 }
 
 /// The shapes of L1 that are pinned: a report an hour, and one every five minutes.
@@ -184,4 +200,15 @@ fn eddsa_gadget(cs: &mut Builder<Fr>, _: usize) {
     };
     let message = cs.input("message", Fr::ZERO);
     eddsa::assert_signature(cs, &key, &message, &absent_seat_signature());
+}
+
+fn table_gadget(cs: &mut Builder<Fr>, _: usize) {
+    let index = cs.input("index", Fr::ZERO);
+    table::Table::new(&free_space_table().map(Fr::from)).lookup(cs, &index);
+}
+
+fn truncation_gadget(cs: &mut Builder<Fr>, _: usize) {
+    let gain = i128::from(GAIN_DDBI_MAX);
+    let value = Int::known(cs.input("value", Fr::ZERO), -gain, gain);
+    truncation::truncated(cs, &value, 10);
 }

@@ -171,8 +171,12 @@ impl Case {
         self.sign();
     }
 
-    /// Puts the present devices into one tree: paths that share a root.
     fn register(&mut self) {
+        self.register_with(None);
+    }
+
+    /// Puts the present devices, and a leaf in one more place of the lowest digit, into one tree: paths that share a root.
+    fn register_with(&mut self, beside: Option<(u64, Fr)>) {
         let levels = self.shape.device_levels;
         let mut draw = Draw::new(3);
         let mut path = draw.path(levels);
@@ -185,6 +189,9 @@ impl Case {
         };
         for device in &devices {
             path[0][place(device, 0)] = device.leaf();
+        }
+        if let Some((index, leaf)) = beside {
+            path[0][usize::from(index.to_le_bytes()[0] & 15)] = leaf;
         }
         for level in 1..levels {
             path[level][place(devices[0], level)] = hash(&path[level - 1]);
@@ -251,6 +258,15 @@ impl Case {
             epoch_tag,
             challenge,
         );
+    }
+
+    /// Gives a witness an index beyond the tree, in a tree that has its leaf twice, so that the lowest bit of the index selects
+    /// nothing.
+    fn leave_the_tree(&mut self, row: usize) {
+        let device = &self.witness.receipts[row].device;
+        self.register_with(Some((device.index ^ 1, device.leaf())));
+        self.witness.receipts[row].device.index += 1 << (4 * self.shape.device_levels);
+        self.attest();
     }
 
     /// The challenge that everybody answers.
@@ -539,6 +555,19 @@ fn device_edits() -> Vec<Edit<'static>> {
             case.witness.beaconer.index += 1 << (4 * case.shape.device_levels);
             case.sign();
         }),
+        (
+            "a witness's index that is not in the tree, beside a copy of its leaf",
+            &|case| case.leave_the_tree(0),
+        ),
+        (
+            "a beaconer's index that is not in the tree, beside a copy of its leaf",
+            &|case| {
+                let beaconer = &case.witness.beaconer;
+                case.register_with(Some((beaconer.index ^ 1, beaconer.leaf())));
+                case.witness.beaconer.index += 1 << (4 * case.shape.device_levels);
+                case.sign();
+            },
+        ),
         ("a witness of another registry", &|case| {
             let device = &mut case.witness.receipts[0].device;
             Draw::new(11).graft(device, case.shape.device_levels);
@@ -564,6 +593,10 @@ fn pair_edits() -> Vec<Edit<'static>> {
             case.witness.receipts[1].device.fields.owner_id = owner;
             case.settle();
         }),
+        (
+            "a second witness's index that is not in the tree, beside a copy of its leaf",
+            &|case| case.leave_the_tree(1),
+        ),
         ("one receipt twice", &|case| {
             case.witness.receipts[1] = case.witness.receipts[0].clone();
             case.attest();
