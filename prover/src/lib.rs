@@ -14,6 +14,7 @@
 //! | [`dev_key`] | keys made on one machine, grade `dev`, and their cache |
 //! | [`export`] | a circuit as `.r1cs` and `.sym`, and its identity |
 //! | [`uptime`] | claim U1 from a witness to a proof |
+//! | [`location`] | claim L1, the same |
 //!
 //! Depends on: `popw-keys` for files, `popw-kernels` for multi-scalar multiplications and transforms, `popw-verifier`.
 
@@ -23,6 +24,7 @@ pub mod assignment;
 pub mod dev_key;
 pub mod estimate;
 pub mod export;
+pub mod location;
 pub mod options;
 pub mod progress;
 pub mod prover;

@@ -59,11 +59,16 @@ pub fn assignment(
     let mut builder = Builder::witness();
     uptime::circuit(&mut builder, shape, witness, statement.z);
     let assignment = Zeroizing::new(builder.into_assignment());
-    let public = statement.public_inputs();
-    match (0..public.len()).find(|index| assignment.get(index + 1) != Some(&public[*index])) {
+    match disagreement(&assignment, statement) {
         Some(index) => Err(UptimeError::Disagreement { index }),
         None => Ok(assignment),
     }
+}
+
+/// The first public input of an assignment that is not the statement's.
+pub(crate) fn disagreement(assignment: &[Fr], statement: &Statement) -> Option<usize> {
+    let public = statement.public_inputs();
+    (0..public.len()).find(|index| assignment.get(index + 1) != Some(&public[*index]))
 }
 
 /// Proves a zone with the key of its shape.
@@ -96,10 +101,19 @@ pub fn prove(
 
 /// An error of the prover, with the violated constraint named if that is why the proof did not verify.
 pub fn explained(error: ProverError, shape: &Shape, assignment: &Assignment) -> ProverError {
+    explained_by(error, || uptime::structure(shape), assignment)
+}
+
+/// The same for any circuit of ours, which is built only if it is needed.
+pub(crate) fn explained_by(
+    error: ProverError,
+    structure: impl FnOnce() -> R1cs<Fr>,
+    assignment: &Assignment,
+) -> ProverError {
     if !matches!(error, ProverError::SelfVerification(_)) {
         return error;
     }
-    first_violation(&uptime::structure(shape), &assignment.values()).unwrap_or(error)
+    first_violation(&structure(), &assignment.values()).unwrap_or(error)
 }
 
 /// The first constraint of a circuit of ours that an assignment violates, as an error.

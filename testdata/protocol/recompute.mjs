@@ -158,6 +158,21 @@ for (const rule of outputs.rules_at_144_slots) {
   same(`${rule.preset} ${rule.up_slots}`, [Number(score), 144 - rule.up_slots > 11 ? 0 : Number(score)], [rule.score, rule.score_if_down_in_one_run_and_outage_limit_11]);
 }
 
+const day = json("location.json"), elementOf = at => at ? 1n + range(0, 2).reduce((sum, i) => sum + (BigInt(at[i]) + 2n ** 27n << 1n + 28n * i), 0n) : 0n;
+const [, fewest, nearLimit, farLimit, nearWeight, farWeight] = day.parameters.map(BigInt);
+const weights = day.reports.filter(report => report.dm).map(report => {
+  const c2 = report.dm.reduce((sum, value, i) => sum + BigInt(value - day.asserted[i]) ** 2n, 0n);
+  return c2 <= nearLimit ? nearWeight : c2 <= farLimit ? farWeight : 0n;
+});
+const mean = weights.length < fewest ? 0n : weights.reduce((a, b) => a + b) * 1000000n / (100n * BigInt(weights.length));
+same("location parameters", sponge("location-parameters", day.parameters.map(BigInt)), day.params_hash);
+same("location elements", day.reports.map(report => elementOf(report.dm)), day.reports.map(report => report.element));
+same("location digest", sponge("location-reports", [BigInt(day.reports.length), ...day.reports.map(report => elementOf(report.dm))]), day.digest);
+same("location message", P(tag("location-report"), day.message.epoch_tag, day.message.slot, ...day.message.dm.map(value => BigInt(value) + 2n ** 31n)), day.message.message);
+same("location score", Number(mean), day.score);
+same("location out_commit", sponge("location-out", [mean, BigInt(day.digest)]), day.out_commit);
+same("location y", (BigInt(day.payee) + mean * BigInt(day.z) + BigInt(day.digest) * BigInt(day.z) ** 2n) % r, day.y);
+
 // The example: from the five files of the fleet to the claim tree.
 const zone = json("zone.json");
 const toml = name => Object.fromEntries(text(name).split("\n").filter(line => line.includes("=")).map(line => line.split("=").map(part => part.trim().replaceAll('"', ""))));

@@ -2,7 +2,7 @@
 //!
 //! **Relation.** `docs/protocol.md`, sections 7 and 8; native twin `popw_claims::location::Witness::evaluate`.
 //!
-//! **Cost.** 209 for each report and 40.6 for its place in the digest; 10,202 for device and ingestor at the usual depths, about 1,800 for
+//! **Cost.** 209 for each report and 40.6 for its place in the digest; 10,203 for device and ingestor at the usual depths, 1,629 for
 //! parameters, registry root, score and outputs. Exact counts: `circuits/counts.csv`.
 //!
 //! **Order.** parameters -> device -> reports -> digest -> ingestor -> registry -> score -> outputs.

@@ -7,10 +7,12 @@ use popw_claims::delegation::{Delegation, HardwareKey};
 use popw_claims::eddsa::{SecretKey, Signature};
 use popw_claims::epoch::{Epoch, EpochContext};
 use popw_claims::field::{Fr, from_be_bytes, tag, to_be_bytes, to_decimal};
+use popw_claims::location;
 use popw_claims::poseidon::sponge;
 use popw_claims::record::{Record, payload_of};
 use popw_claims::registry::{Position, registry_root, watcher_leaf, watcher_root};
 use popw_claims::settlement::{KeccakTree, claim_leaf, zone_leaf};
+use popw_claims::statement::polynomial;
 use popw_claims::tree::{empty_subtree, root_of};
 use popw_claims::uptime::rule::{longest_outage, score};
 use popw_claims::uptime::statement::{out_commit, pack_scores};
@@ -57,6 +59,10 @@ fn tags() {
         "out",
         "record",
         "absent-seat",
+        "location-parameters",
+        "location-report",
+        "location-reports",
+        "location-out",
     ];
     let tags: Vec<Value> = names
         .iter()
@@ -312,6 +318,47 @@ fn outputs() {
             "out_commit": to_decimal(&out_commit(&scores, &digests)),
             "z": to_decimal(&z), "y": to_decimal(&fingerprint(z, &payees, &scores, &digests)),
             "outages": outages, "rules_at_144_slots": scored,
+        }),
+    );
+}
+
+#[test]
+fn location_consistency() {
+    let shape = location::Shape::new(24);
+    let parameters = location::Preset::HeliumMobile.parameters(&shape);
+    let asserted = Position::from_degrees_e7(485_734_000, 77_521_000).unwrap();
+    let positions = [0, 3_005, 3_006, -4_005, 4_006, 1 << 27]
+        .map(|away| asserted.y.saturating_sub(away))
+        .map(|y| Position { y, ..asserted });
+    let reports: Vec<location::Report> = (0..24usize)
+        .map(|slot| positions.get(slot % 7).copied())
+        .map(|report| report.filter(location::reports::is_packable))
+        .collect();
+    let score = location::score(&parameters, &asserted, &reports);
+    let digest = location::reports::digest(&reports);
+    let (payee, z) = (Fr::from(77u64), Fr::from(1_234_567_891_011u64));
+    let slots: Vec<Value> = reports
+        .iter()
+        .map(|report| {
+            json!({
+                "dm": report.map(|at| [at.x, at.y, at.z]),
+                "element": to_decimal(&location::reports::report_element(report)),
+            })
+        })
+        .collect();
+    let message = location::reports::report_message(Fr::from(1_234_567u64), 5, &positions[1]);
+    check_json(
+        "location.json",
+        &json!({
+            "parameters": decimals(&parameters.fields(&shape)), "params_hash": to_decimal(&parameters.hash(&shape)),
+            "asserted": [asserted.x, asserted.y, asserted.z], "reports": slots, "digest": to_decimal(&digest),
+            "message": {
+                "epoch_tag": "1234567", "slot": 5, "dm": [positions[1].x, positions[1].y, positions[1].z],
+                "message": to_decimal(&message),
+            },
+            "score": score, "out_commit": to_decimal(&location::statement::out_commit(score, digest)),
+            "payee": to_decimal(&payee), "z": to_decimal(&z),
+            "y": to_decimal(&polynomial(z, &[payee, Fr::from(score), digest])),
         }),
     );
 }
