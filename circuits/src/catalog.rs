@@ -1,12 +1,17 @@
 //! The circuits and gadgets whose sizes are pinned in `circuits/counts.csv`, so that any change of a constraint shows in
 //! a diff. `cargo xtask counts` compares, `cargo xtask counts --bless` rewrites; `popw circuit counts` prints.
 
-use crate::gadgets::{bits, device::Device, eddsa, montgomery::Edwards, poseidon, seat, tree};
-use crate::{Builder, Lc, R1cs, location, uptime};
+use crate::builder::Size;
+use crate::gadgets::{
+    bits, device::Device, eddsa, int::Int, montgomery::Edwards, poseidon, seat, table, tree, truncation,
+};
+use crate::{Builder, Lc, R1cs, coverage, location, uptime};
 use ark_bn254::Fr;
 use ark_ff::AdditiveGroup;
+use popw_claims::coverage::{Shape as CoverageShape, free_space_table};
 use popw_claims::location::Shape as LocationShape;
 use popw_claims::opening::{OpenedDevice, absent_seat_key, absent_seat_signature};
+use popw_claims::registry::GAIN_DDBI_MAX;
 use popw_claims::uptime::Shape;
 
 /// A circuit with a pinned size.
@@ -29,14 +34,45 @@ impl Entry {
 pub const COUNTS_HEADER: &str = "name,parameters,constraints,wires,public_inputs";
 
 /// One line of `counts.csv`.
-pub fn counts_line(entry: &Entry, r1cs: &R1cs<Fr>) -> String {
-    let Entry { name, parameters, .. } = entry;
-    format!(
-        "{name},{parameters},{},{},{}",
-        r1cs.constraints(),
-        r1cs.wires(),
-        r1cs.public_inputs()
-    )
+fn counts_line(name: &str, parameters: &str, size: Size, public_inputs: usize) -> String {
+    let Size { constraints, wires } = size;
+    format!("{name},{parameters},{constraints},{wires},{public_inputs}")
+}
+
+/// The lines of `counts.csv` after the header: every pinned circuit, then the size classes of U1, which are counted only.
+pub fn counts_lines() -> impl Iterator<Item = String> {
+    let pinned = entries().into_iter().map(|entry| {
+        let r1cs = entry.build();
+        let size = Size {
+            constraints: r1cs.constraints(),
+            wires: r1cs.wires(),
+        };
+        counts_line(entry.name, &entry.parameters, size, r1cs.public_inputs())
+    });
+    let counted = uptime_classes().into_iter().map(|shape| {
+        let size = uptime::size(&shape);
+        counts_line("uptime", &shape.to_string(), size, uptime::PUBLIC_INPUTS)
+    });
+    pinned.chain(counted)
+}
+
+/// The size classes of U1 for eight watchers: from a single device to what fills 2^22, and the zone of 256 with a slot a minute, which
+/// fills 2^23. Without those of [`uptime_shapes`].
+pub fn uptime_classes() -> Vec<Shape> {
+    let pinned = uptime_shapes();
+    let shapes = [1, 16, 256, 4_096].into_iter().flat_map(|devices| {
+        uptime::SLOTS.into_iter().flat_map(move |slots| {
+            [false, true].map(|outage_rule| Shape {
+                outage_rule,
+                ..Shape::new(devices, 8, slots)
+            })
+        })
+    });
+    // Of the zones of 4,096 only the one with a slot an hour stays below 2^23.
+    let fits = |shape: &Shape| shape.devices < 4_096 || shape.slots == 24;
+    shapes
+        .filter(|shape| fits(shape) && !pinned.contains(shape))
+        .collect()
 }
 
 /// Where the constraints go: their number by family of scopes (`device.quorum.slot`), in the order of the circuit.
@@ -72,6 +108,13 @@ pub fn entries() -> Vec<Entry> {
     gadget("eddsa", String::new(), eddsa_gadget, 0);
     gadget("device", "levels=5".to_owned(), device_gadget, 5);
     gadget("ingestor", "levels=3".to_owned(), ingestor_gadget, 3);
+    gadget("table", "entries=1327".to_owned(), table_gadget, 0);
+    gadget("truncation", "gain".to_owned(), truncation_gadget, 0);
+    entries.extend(coverage_shapes().into_iter().map(|shape| Entry {
+        name: "coverage",
+        parameters: shape.to_string(),
+        build: Box::new(move || coverage::structure(&shape)),
+    }));
     entries.extend(location_shapes().into_iter().map(|shape| Entry {
         name: "location",
         parameters: shape.to_string(),
@@ -83,6 +126,11 @@ pub fn entries() -> Vec<Entry> {
         build: Box::new(move || uptime::structure(&shape)),
     }));
     entries
+}
+
+/// The shapes of C1 that are pinned: as many witnesses as the rule counts, and few.
+pub fn coverage_shapes() -> [CoverageShape; 2] {
+    [4, 14].map(CoverageShape::new)
 }
 
 /// The shapes of L1 that are pinned: a report an hour, and one every five minutes.
@@ -160,4 +208,15 @@ fn eddsa_gadget(cs: &mut Builder<Fr>, _: usize) {
     };
     let message = cs.input("message", Fr::ZERO);
     eddsa::assert_signature(cs, &key, &message, &absent_seat_signature());
+}
+
+fn table_gadget(cs: &mut Builder<Fr>, _: usize) {
+    let index = cs.input("index", Fr::ZERO);
+    table::Table::new(&free_space_table().map(Fr::from)).lookup(cs, &index);
+}
+
+fn truncation_gadget(cs: &mut Builder<Fr>, _: usize) {
+    let gain = i128::from(GAIN_DDBI_MAX);
+    let value = Int::known(cs.input("value", Fr::ZERO), -gain, gain);
+    truncation::truncated(cs, &value, 10);
 }

@@ -14,6 +14,7 @@
 //! | [`dev_key`] | keys made on one machine, grade `dev`, and their cache |
 //! | [`export`] | a circuit as `.r1cs` and `.sym`, and its identity |
 //! | [`uptime`] | claim U1 from a witness to a proof |
+//! | [`coverage`] | claim C1, the same |
 //! | [`location`] | claim L1, the same |
 //!
 //! Depends on: `popw-keys` for files, `popw-kernels` for multi-scalar multiplications and transforms, `popw-verifier`.
@@ -21,6 +22,7 @@
 #![forbid(unsafe_code)]
 
 pub mod assignment;
+pub mod coverage;
 pub mod dev_key;
 pub mod estimate;
 pub mod export;

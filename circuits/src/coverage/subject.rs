@@ -171,8 +171,12 @@ impl Case {
         self.sign();
     }
 
-    /// Puts the present devices into one tree: paths that share a root.
     fn register(&mut self) {
+        self.register_with(None);
+    }
+
+    /// Puts the present devices, and a leaf in one more place of the lowest digit, into one tree: paths that share a root.
+    fn register_with(&mut self, beside: Option<(u64, Fr)>) {
         let levels = self.shape.device_levels;
         let mut draw = Draw::new(3);
         let mut path = draw.path(levels);
@@ -185,6 +189,9 @@ impl Case {
         };
         for device in &devices {
             path[0][place(device, 0)] = device.leaf();
+        }
+        if let Some((index, leaf)) = beside {
+            path[0][usize::from(index.to_le_bytes()[0] & 15)] = leaf;
         }
         for level in 1..levels {
             path[level][place(devices[0], level)] = hash(&path[level - 1]);
@@ -253,6 +260,15 @@ impl Case {
         );
     }
 
+    /// Gives a witness an index beyond the tree, in a tree that has its leaf twice, so that the lowest bit of the index selects
+    /// nothing.
+    fn leave_the_tree(&mut self, row: usize) {
+        let device = &self.witness.receipts[row].device;
+        self.register_with(Some((device.index ^ 1, device.leaf())));
+        self.witness.receipts[row].device.index += 1 << (4 * self.shape.device_levels);
+        self.attest();
+    }
+
     /// The challenge that everybody answers.
     fn challenge(&self) -> Fr {
         let Witness {
@@ -313,6 +329,15 @@ pub fn parameter_sets(shape: &Shape) -> [Parameters; 3] {
             witness_units: units(32_767),
         },
     ]
+}
+
+/// So many witnesses, and trees of one level: what the test command checks.
+pub fn small(witnesses: usize) -> Shape {
+    Shape {
+        witnesses,
+        device_levels: 1,
+        seat_levels: 1,
+    }
 }
 
 /// The subject of a shape: honest cases of all parameters, without receipts and without an ingestor, and the negative corpus.
@@ -411,6 +436,7 @@ fn signature_edits() -> Vec<Edit<'static>> {
         }),
         ("a receipt with the key and signature of absent ones", &|case| {
             case.witness.receipts[0].device.fields.session_key = absent_seat_key();
+            case.settle();
             case.witness.receipts[0].received.signature = absent_seat_signature();
         }),
         ("a beacon with the signature of absent ones", &|case| {
@@ -542,6 +568,19 @@ fn device_edits() -> Vec<Edit<'static>> {
             case.witness.beaconer.index += 1 << (4 * case.shape.device_levels);
             case.sign();
         }),
+        (
+            "a witness's index that is not in the tree, beside a copy of its leaf",
+            &|case| case.leave_the_tree(0),
+        ),
+        (
+            "a beaconer's index that is not in the tree, beside a copy of its leaf",
+            &|case| {
+                let beaconer = &case.witness.beaconer;
+                case.register_with(Some((beaconer.index ^ 1, beaconer.leaf())));
+                case.witness.beaconer.index += 1 << (4 * case.shape.device_levels);
+                case.sign();
+            },
+        ),
         ("a witness of another registry", &|case| {
             let device = &mut case.witness.receipts[0].device;
             Draw::new(11).graft(device, case.shape.device_levels);
@@ -567,6 +606,10 @@ fn pair_edits() -> Vec<Edit<'static>> {
             case.witness.receipts[1].device.fields.owner_id = owner;
             case.settle();
         }),
+        (
+            "a second witness's index that is not in the tree, beside a copy of its leaf",
+            &|case| case.leave_the_tree(1),
+        ),
         ("one receipt twice", &|case| {
             case.witness.receipts[1] = case.witness.receipts[0].clone();
             case.attest();

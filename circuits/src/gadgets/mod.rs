@@ -16,6 +16,8 @@ pub mod tree;
 pub mod truncation;
 
 #[cfg(test)]
+mod arithmetic_tests;
+#[cfg(test)]
 mod opening_tests;
 #[cfg(test)]
 mod small_field;

@@ -4,8 +4,9 @@
 //! stand in `docs/security/soundness.md`; the test command compares them with what it computes.
 
 use super::{Report, Subject, check_circuit};
-use crate::{gadgets, location, uptime};
+use crate::{coverage, gadgets, location, uptime};
 use ark_ff::PrimeField;
+use popw_claims::coverage::Shape as CoverageShape;
 use popw_claims::location::Shape as LocationShape;
 use popw_claims::uptime::Shape;
 use std::sync::{Mutex, PoisonError};
@@ -46,6 +47,12 @@ pub fn small() -> Vec<Entry> {
         location::subject::small(3),
         150,
     )));
+    entries.extend([1, 2].map(|witnesses| {
+        Entry::new(coverage::subject::subject(
+            coverage::subject::small(witnesses),
+            150,
+        ))
+    }));
     entries
 }
 
@@ -68,6 +75,7 @@ pub fn full() -> Vec<Entry> {
         uptime(256, true, 40),
         Entry::new(location::subject::subject(LocationShape::new(24), 800)),
         Entry::new(location::subject::subject(LocationShape::new(288), 200)),
+        Entry::new(coverage::subject::subject(CoverageShape::new(14), 200)),
     ]
 }
 

@@ -8,4 +8,4 @@ pub mod subject;
 mod tests;
 
 pub use circuit::{blank_witness, circuit, size, structure};
-pub use plan::{PUBLIC_INPUTS, Plan, SizeClass, plan, size_classes};
+pub use plan::{PUBLIC_INPUTS, Plan, SLOTS, SizeClass, plan, size_classes};

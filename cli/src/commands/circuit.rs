@@ -133,8 +133,8 @@ pub fn run(command: &Command) -> Result<(), Failure> {
         }
         Command::Counts { circuit: None } => {
             show(catalog::COUNTS_HEADER)?;
-            for entry in catalog::entries() {
-                show(catalog::counts_line(&entry, &entry.build()))?;
+            for line in catalog::counts_lines() {
+                show(line)?;
             }
         }
     }
