@@ -277,7 +277,9 @@ fn the_uptime_key_proves_days_of_minutes() {
     let Some(published) = published("uptime-N1-W3-S1440/v1") else {
         return;
     };
-    let CircuitName(shape) = published.manifest.circuit.parse().unwrap();
+    let Ok(CircuitName::Uptime(shape)) = published.manifest.circuit.parse() else {
+        panic!("{}", published.manifest.circuit);
+    };
     let prover = published.prover();
     for (seed, parameters) in (1..).zip(parameter_sets(&shape)) {
         let case = Case::honest(shape, parameters, seed);

@@ -3,8 +3,8 @@
 use crate::failure::Failure;
 use crate::files::{create_folder, write};
 use crate::screen::show;
-use popw_circuits::{R1cs, catalog, uptime};
-use popw_claims::uptime::Shape;
+use popw_circuits::{R1cs, catalog, coverage, location, uptime};
+use popw_claims::{coverage as coverage_claim, location as location_claim, uptime as uptime_claim};
 use popw_prover::{CircuitId, export};
 use popw_verifier::Fr;
 use std::fmt;
@@ -18,7 +18,7 @@ pub enum Command {
     List,
     /// Write a circuit as .r1cs and .sym (iden3 formats) and print its id
     R1cs {
-        /// The circuit, such as uptime:N=16,W=8,S=144
+        /// The circuit, such as uptime:N=16,W=8,S=144 or coverage:M=14
         circuit: CircuitName,
         /// The folder that circuit.r1cs and circuit.sym go to
         #[arg(long)]
@@ -31,20 +31,36 @@ pub enum Command {
     },
 }
 
-/// A circuit by name: `uptime:N=16,W=8,S=144`, with `,D=5`, `,L=3` and `,outage` if wanted.
-#[derive(Clone, Debug)]
-pub struct CircuitName(pub Shape);
+/// A circuit by name: claim and shape, such as `uptime:N=16,W=8,S=144`, `coverage:M=14` or `location:R=24`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CircuitName {
+    /// U1.
+    Uptime(uptime_claim::Shape),
+    /// C1.
+    Coverage(coverage_claim::Shape),
+    /// L1.
+    Location(location_claim::Shape),
+}
 
 impl CircuitName {
     /// The constraints.
     pub fn build(&self) -> R1cs<Fr> {
-        uptime::structure(&self.0)
+        match self {
+            Self::Uptime(shape) => uptime::structure(shape),
+            Self::Coverage(shape) => coverage::structure(shape),
+            Self::Location(shape) => location::structure(shape),
+        }
     }
 }
 
 impl fmt::Display for CircuitName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "uptime:{}", self.0.to_string().replace(' ', ","))
+        let (claim, shape) = match self {
+            Self::Uptime(shape) => ("uptime", shape.to_string()),
+            Self::Coverage(shape) => ("coverage", shape.to_string()),
+            Self::Location(shape) => ("location", shape.to_string()),
+        };
+        write!(f, "{claim}:{}", shape.replace(' ', ","))
     }
 }
 
@@ -52,43 +68,81 @@ impl FromStr for CircuitName {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let (name, parameters) = text.split_once(':').unwrap_or((text, ""));
-        if name != "uptime" {
-            return Err(format!(
-                "there is no circuit `{name}`; `popw circuit list` shows those there are"
-            ));
-        }
-        let mut shape = Shape {
-            devices: 16,
-            watchers: 8,
-            slots: 144,
-            device_levels: 5,
-            seat_levels: 3,
-            outage_rule: false,
-        };
-        for part in parameters.split([',', ' ']).filter(|part| !part.is_empty()) {
-            if part == "outage" {
-                shape.outage_rule = true;
-                continue;
+        let (claim, parameters) = text.split_once(':').unwrap_or((text, ""));
+        match claim {
+            "uptime" => {
+                let mut shape = uptime_claim::Shape::new(16, 8, 144);
+                read_shape(
+                    parameters,
+                    &mut [
+                        ("N", &mut shape.devices),
+                        ("W", &mut shape.watchers),
+                        ("S", &mut shape.slots),
+                        ("D", &mut shape.device_levels),
+                        ("L", &mut shape.seat_levels),
+                    ],
+                    Some(("outage", &mut shape.outage_rule)),
+                )?;
+                shape.validate().map(|()| Self::Uptime(shape))
             }
-            let (field, value) = part
-                .split_once('=')
-                .ok_or_else(|| format!("`{part}` is not NAME=NUMBER"))?;
-            let value = value
-                .parse::<usize>()
-                .map_err(|error| format!("`{part}`: {error}"))?;
-            match field {
-                "N" => shape.devices = value,
-                "W" => shape.watchers = value,
-                "S" => shape.slots = value,
-                "D" => shape.device_levels = value,
-                "L" => shape.seat_levels = value,
-                _ => return Err(format!("`{field}` is not one of N, W, S, D, L and outage")),
+            "coverage" => {
+                let mut shape = coverage_claim::Shape::new(coverage_claim::params::WITNESSES_MAX);
+                read_shape(
+                    parameters,
+                    &mut [
+                        ("M", &mut shape.witnesses),
+                        ("D", &mut shape.device_levels),
+                        ("L", &mut shape.seat_levels),
+                    ],
+                    None,
+                )?;
+                shape.validate().map(|()| Self::Coverage(shape))
+            }
+            "location" => {
+                let mut shape = location_claim::Shape::new(24);
+                read_shape(
+                    parameters,
+                    &mut [
+                        ("R", &mut shape.reports),
+                        ("D", &mut shape.device_levels),
+                        ("L", &mut shape.seat_levels),
+                    ],
+                    None,
+                )?;
+                shape.validate().map(|()| Self::Location(shape))
+            }
+            _ => {
+                return Err(format!(
+                    "there is no circuit `{claim}`; `popw circuit list` shows those there are"
+                ));
             }
         }
-        shape.validate().map_err(|error| error.to_string())?;
-        Ok(Self(shape))
+        .map_err(|error| error.to_string())
     }
+}
+
+/// Reads `NAME=NUMBER`, separated by commas or spaces, into the numbers of those names, and the word of the flag, if there is one.
+fn read_shape(
+    text: &str,
+    numbers: &mut [(&str, &mut usize)],
+    mut flag: Option<(&str, &mut bool)>,
+) -> Result<(), String> {
+    for part in text.split([',', ' ']).filter(|part| !part.is_empty()) {
+        if let Some((word, is_set)) = &mut flag
+            && part == *word
+        {
+            **is_set = true;
+            continue;
+        }
+        let (name, value) = part
+            .split_once('=')
+            .ok_or_else(|| format!("`{part}` is not NAME=NUMBER"))?;
+        let names: Vec<&str> = numbers.iter().map(|(name, _)| *name).collect();
+        let number = numbers.iter_mut().find(|(known, _)| *known == name);
+        let (_, number) = number.ok_or_else(|| format!("`{name}` is not one of {}", names.join(", ")))?;
+        **number = value.parse().map_err(|error| format!("`{part}`: {error}"))?;
+    }
+    Ok(())
 }
 
 const LIST: &str = "\
@@ -96,8 +150,12 @@ uptime:N=16,W=8,S=144  U1 uptime by quorum of a zone of N devices, W watchers, S
     N       devices of a zone: 1, 16, 256 or 4096
     W       watchers of a zone: 1 to 10
     S       slots of an epoch: 24, 144, 288, 1440 and others
-    D, L    levels of the device tree (5) and of a seat's watcher tree (3)
-    outage  with the rule that no outage is longer than a limit";
+    outage  with the rule that no outage is longer than a limit
+coverage:M=14          C1 challenged radio coverage of a beacon with at most M witnesses
+    M       witnesses: 1 to 14
+location:R=24          L1 location consistency of a device in R reports
+    R       reports of an epoch: 1 to 288
+D, L levels of the device tree (5) and of a seat's watcher tree (3), of every claim";
 
 /// Lists, writes or counts.
 ///
@@ -139,4 +197,37 @@ pub fn run(command: &Command) -> Result<(), Failure> {
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    #[test]
+    fn names_are_read_and_written() {
+        for name in [
+            "uptime:N=16,W=8,S=144",
+            "uptime:N=1,W=3,S=24,D=2,L=1,outage",
+            "coverage:M=14",
+            "coverage:M=2,D=1,L=1",
+            "location:R=24",
+            "location:R=288,D=4,L=2",
+        ] {
+            assert_eq!(name.parse::<CircuitName>().unwrap().to_string(), name);
+        }
+        assert_eq!("coverage".parse(), "coverage:M=14".parse::<CircuitName>());
+        for (name, reason) in [
+            ("presence", "no circuit `presence`"),
+            ("coverage:N=4", "`N` is not one of M, D, L"),
+            ("coverage:outage", "`outage` is not NAME=NUMBER"),
+            ("coverage:M=15", "1 to 14"),
+            ("location:R=0", "1 to 288"),
+            ("uptime:N=x", "invalid digit"),
+        ] {
+            let refused = name.parse::<CircuitName>().unwrap_err();
+            assert!(refused.contains(reason), "{refused}");
+        }
+    }
 }

@@ -57,7 +57,7 @@ pub fn run(args: &Args) -> Result<(), Failure> {
     show(format_args!(
         "zone {} of {}: total score {total}",
         args.zone,
-        CircuitName(*fleet.shape())
+        CircuitName::Uptime(*fleet.shape())
     ))?;
     show(format_args!(
         "prove it with a key of that circuit: popw prove KEY {}",

@@ -214,7 +214,7 @@ fn play(args: &Args, screen: &Screen) -> Result<Report, Failure> {
         days: log.days().len(),
         seed: args.seed,
         loss_percent: args.loss,
-        circuit: CircuitName(shape).to_string(),
+        circuit: CircuitName::Uptime(shape).to_string(),
         circuit_id: circuit_id.to_string(),
         constraints,
         key_is_new,

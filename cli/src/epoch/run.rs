@@ -89,7 +89,7 @@ pub fn run(args: &Args) -> Result<(), Failure> {
         snarkjs::write_verifying_key(prover.verifier().key()).map_err(Failure::internal)?;
     let header = Header {
         epoch_tag: to_decimal(&fleet.epoch_tag()),
-        circuit: CircuitName(*fleet.shape()).to_string(),
+        circuit: CircuitName::Uptime(*fleet.shape()).to_string(),
         circuit_id: circuit_id.to_string(),
         verifying_key: hex::encode(Sha256::digest(&verification_key)),
         attestation_root: hex::encode(tree.root()),
@@ -124,7 +124,7 @@ pub fn run(args: &Args) -> Result<(), Failure> {
         totals.report(&epoch.fleet, &args.fleet, &epoch.tree, &rejections),
     )?;
     let summary = Summary {
-        circuit: CircuitName(*epoch.fleet.shape()).to_string(),
+        circuit: CircuitName::Uptime(*epoch.fleet.shape()).to_string(),
         zones: zones.len(),
         zones_proven: open.len(),
         devices_proven: totals.devices_in(&open),
