@@ -57,7 +57,11 @@ fn a_window_is_proven_and_its_proof_fits_its_statement_only() {
             );
         }
         assert_eq!(proven.data.len(), 32 * 4);
-        let expected = if case.witness.ingestor.seat.present { 5_000 } else { 0 };
+        let expected = if case.witness.ingestor.seat.present {
+            5_000
+        } else {
+            0
+        };
         assert_eq!(proven.outcome.rows[0].score, expected);
     }
 
