@@ -173,6 +173,46 @@ same("location score", Number(mean), day.score);
 same("location out_commit", sponge("location-out", [mean, BigInt(day.digest)]), day.out_commit);
 same("location y", (BigInt(day.payee) + mean * BigInt(day.z) + BigInt(day.digest) * BigInt(day.z) ** 2n) % r, day.y);
 
+{
+  const window = json("coverage.json"), freeSpace = text("../coverage/free_space.txt"), bound = freeSpace.trim().split("\n").map(BigInt);
+  const rule = window.parameters.map(BigInt), report = (at, level, bits) => BigInt(at.frequency_hz) + (BigInt(level) + 2n ** bits << 32n);
+  const sent = window.beacon, first = window.receipts.map(at => at.time_ms).reduce((a, b) => Math.min(a, b));
+  const challenge = P(tag("challenge"), window.epoch_tag, window.nonce, window.zone);
+  const block = number => keccak(eth.concat([utf8("popw/v1/payload"), word(challenge), word(number, 1)]));
+  const whole = gain => BigInt(gain) / 10n; // BigInt division cuts toward zero
+  const squared = at => at.dm.reduce((sum, value, i) => sum + BigInt(value - sent.dm[i]) ** 2n, 0n);
+  const lost = at => 10n * (BigInt(sent.power_dbm) + whole(sent.gain_ddbi) + whole(at.gain_ddbi)) - BigInt(at.rssi_ddbm);
+  const verdict = at => {
+    const lag = first < sent.time_ms ? [first, rule[4]] : [sent.time_ms, rule[3]], K = lost(at), c2 = squared(at), f = BigInt(at.frequency_hz);
+    if (BigInt(sent.time_ms) < rule[1] || BigInt(sent.time_ms) - rule[1] > rule[2]) return "NotFresh";
+    if (BigInt(at.time_ms - lag[0]) > lag[1]) return "TooLate";
+    if ((f - BigInt(sent.frequency_hz)) ** 2n > rule[5] ** 2n) return "Frequency";
+    if (c2 > rule[6]) return "TooFar";
+    if (c2 < rule[7]) return "TooNear";
+    return K < 0n || K <= 1326n && c2 * f * f > bound[Number(K)] ? "TooStrong" : "Accepted";
+  };
+  const packUnits = units => units.reduce((sum, unit, n) => sum + (BigInt(unit) << BigInt(15 * n)), 0n);
+  const element = at => 1n + 2n * (BigInt(at.index) + (BigInt(at.time_ms) + (report(at, at.rssi_ddbm, 12n) << 27n) << 32n));
+  const absentElements = Array(14 - window.receipts.length).fill(0n), verdicts = window.receipts.map(verdict), n = verdicts.filter(v => v === "Accepted").length;
+  const scores = [window.beaconer_units[n], ...verdicts.map(v => v === "Accepted" ? window.witness_units[n] : 0), ...absentElements.map(() => 0)];
+  same("free-space table", keccak(utf8(freeSpace)), window.free_space_keccak);
+  same("coverage units", [packUnits(window.beaconer_units), packUnits(window.witness_units)], rule.slice(8));
+  same("coverage parameters", sponge("coverage-parameters", rule), window.params_hash);
+  same("challenge", challenge, window.challenge);
+  same("payload", eth.hexDataSlice(eth.concat([block(0), block(1)]), 0, 51), window.payload);
+  same("witness draw", P(tag("witness-draw"), window.epoch_tag, window.witness_draw.device_id), window.witness_draw.draw);
+  same("beacon", P(tag("beacon"), window.epoch_tag, challenge, report(sent, sent.power_dbm, 7n)), sent.message);
+  same("receipts", window.receipts.map(at => P(tag("receipt"), window.epoch_tag, challenge, report(at, at.rssi_ddbm, 12n))), window.receipts.map(at => at.message));
+  same("receipt elements", window.receipts.map(element), window.receipts.map(at => at.element));
+  same("links", window.receipts.map(at => [squared(at), Number(lost(at)), verdict(at)]), window.receipts.map(at => [at.squared_distance, at.loss, at.verdict]));
+  same("receipt digest", sponge("receipts", [14n, BigInt(window.nonce), BigInt(sent.time_ms) + (report(sent, sent.power_dbm, 7n) << 27n), ...window.receipts.map(element), ...absentElements]), window.digest);
+  same("coverage scores", scores, window.scores);
+  const packedScores = [scores.slice(0, 12), scores.slice(12)].map(some => some.reduce((sum, score, i) => sum + (BigInt(score) << BigInt(21 * i)), 0n));
+  same("coverage out_commit", sponge("coverage-out", [...packedScores, BigInt(window.digest)]), window.out_commit);
+  const paid = scores.flatMap((score, i) => i > window.receipts.length ? [0n, 0n, 0n] : [BigInt(i ? window.receipts[i - 1].index : window.zone), BigInt(window.payee), BigInt(score)]);
+  same("coverage y", [...paid, BigInt(window.digest)].reduceRight((sum, c) => (sum * BigInt(window.z) + c) % r, 0n), window.y);
+}
+
 // The example: from the five files of the fleet to the claim tree.
 const zone = json("zone.json");
 const toml = name => Object.fromEntries(text(name).split("\n").filter(line => line.includes("=")).map(line => line.split("=").map(part => part.trim().replaceAll('"', ""))));

@@ -2,8 +2,8 @@
 //!
 //! **Relation.** `docs/protocol.md`, sections 5, 7 and 9; native twin `popw_claims::coverage::Witness::evaluate`.
 //!
-//! **Cost.** A row about 7,350: the device and its path 3,854, the signature 2,538, the message 294, the rule and its ranges 680. The
-//! ingestor 6,264, the rest about 4,500. Exact counts: `circuits/counts.csv`.
+//! **Cost.** A row of receipts 7,438: the device and its path 3,854, the signature 2,541, the message 294, ranges 203, the verdict 436, the
+//! rest in digest, units and outputs. The ingestor 6,264. Exact counts: `circuits/counts.csv`.
 //!
 //! **Order.** parameters -> beaconer -> receipts (device, report, message) -> digest -> ingestor -> signatures -> clock -> verdicts ->
 //! registry -> outputs.

@@ -2,6 +2,7 @@
 //! argument: `docs/circuits/coverage.md`.
 
 mod circuit;
+pub mod forgeries;
 pub mod rule;
 pub mod subject;
 #[cfg(test)]

@@ -2,9 +2,10 @@
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 
+use super::forgeries::witness_forgeries;
 use super::rule::{Report, Rule, Site, unsigned};
 use super::structure;
-use super::subject::{Case, build_case, parameter_sets, small, subject, witness_forgeries};
+use super::subject::{Case, build_case, parameter_sets, small, subject};
 use crate::Builder;
 use crate::catalog;
 use crate::gadgets::bits::Bit;

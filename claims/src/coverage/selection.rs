@@ -442,7 +442,8 @@ mod tests {
         let receipts: Vec<_> = set.receipts().iter().copied().map(Some).collect();
         let base = digest(3, set.nonce(), set.beacon(), receipts.clone());
         assert_eq!(set.digest(), base);
-        let with = |change: &dyn Fn(&mut Fr, &mut Received<Beacon>, &mut Vec<Option<ReceivedReceipt>>)| {
+        type Rows = Vec<Option<ReceivedReceipt>>;
+        let with = |change: &dyn Fn(&mut Fr, &mut Received<Beacon>, &mut Rows)| {
             let (mut nonce, mut beacon, mut receipts) = (set.nonce(), *set.beacon(), receipts.clone());
             change(&mut nonce, &mut beacon, &mut receipts);
             digest(3, nonce, &beacon, receipts)

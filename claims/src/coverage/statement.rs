@@ -247,6 +247,13 @@ impl Witness {
             }
         };
         check("receipts", shape.witnesses, self.receipts.len())?;
+        let Parameters {
+            beaconer_units,
+            witness_units,
+            ..
+        } = &self.parameters;
+        check("units of the beaconer", shape.witnesses + 1, beaconer_units.len())?;
+        check("units of a witness", shape.witnesses + 1, witness_units.len())?;
         for device in self.devices() {
             check(
                 "levels of a device's path",

@@ -210,12 +210,12 @@ fn units_of_the_preset() {
     // The published formula, rounded to four decimals: a quarter for each of four witnesses, then 0.8 of what the one before
     // added; accepted witnesses share what is left of five units, and never get more than one each.
     let (mut unit, mut step) = (0.0f64, 0.25);
-    for n in 1..=14 {
+    for n in 1..=14u8 {
         step *= if n > 4 { 0.8 } else { 1.0 };
         unit += step;
         let share = ((5.0 - unit) / f64::from(n)).min(1.0);
         let rounded = [unit, share].map(|value| format!("{:.0}", value * 1e4));
-        let table = [beaconer, witness].map(|units| units[n as usize].to_string());
+        let table = [beaconer, witness].map(|units| units[usize::from(n)].to_string());
         assert_eq!(table, rounded, "{n}");
     }
 }

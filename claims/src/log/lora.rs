@@ -243,9 +243,10 @@ fn rounded(value: f64, unit: f64) -> Option<i32> {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
+    #![allow(clippy::unwrap_used, clippy::panic)]
 
     use super::*;
+    use proptest::prelude::*;
 
     const SENDER: &str = r#""_devLocation":{"latitude":45.5,"longitude":5.75,"altitude":1}"#;
 
@@ -324,6 +325,22 @@ mod tests {
         ] {
             let start = format!("test.ndjson, line 2, field `{field}`: ");
             assert!(error.starts_with(&start), "{error} does not start with {start}");
+        }
+    }
+
+    proptest! {
+        #![proptest_config(crate::cases(500))]
+
+        #[test]
+        fn damaged_lines_are_refused_or_read_and_never_panic(at in 0usize..400, byte in any::<u8>()) {
+            let mut bytes = frame(&[hotspot("45.25", "5.5", "868.1", "-100")], SENDER).into_bytes();
+            let at = at % bytes.len();
+            bytes[at] = byte;
+            if let Ok(log) = read_lora("test.ndjson", bytes.as_slice()) {
+                let usable = log.receptions();
+                prop_assert_eq!(usable.len(), log.report().usable());
+                prop_assert!(usable.iter().all(|reception| reception.receipt.validate().is_ok()));
+            }
         }
     }
 

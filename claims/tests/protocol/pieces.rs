@@ -63,6 +63,13 @@ fn tags() {
         "location-report",
         "location-reports",
         "location-out",
+        "coverage-parameters",
+        "challenge",
+        "beacon",
+        "receipt",
+        "witness-draw",
+        "receipts",
+        "coverage-out",
     ];
     let tags: Vec<Value> = names
         .iter()

@@ -268,6 +268,14 @@ fn malformed_witnesses() {
     };
     assert_eq!(size(refused(|w, _| w.receipts.truncate(2))), "receipts");
     assert_eq!(
+        size(refused(|w, _| w.parameters.beaconer_units.push(1))),
+        "units of the beaconer"
+    );
+    assert_eq!(
+        size(refused(|w, _| w.parameters.witness_units.truncate(3))),
+        "units of a witness"
+    );
+    assert_eq!(
         size(refused(|w, _| w.receipts[1].device.path.clear())),
         "levels of a device's path"
     );
