@@ -16,8 +16,6 @@ pub mod tree;
 pub mod truncation;
 
 #[cfg(test)]
-mod opening_tests;
-#[cfg(test)]
 mod small_field;
 #[cfg(test)]
 mod tests;
