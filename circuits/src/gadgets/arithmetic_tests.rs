@@ -1,13 +1,12 @@
-//! Tables and truncation: against their native twins, at their pinned cost, and through the soundness regime.
+//! Tables and truncation: against their native twins, value by value, and at their pinned cost.
 
 #![allow(clippy::unwrap_used)]
 
-use super::bits::decompose;
 use super::int::Int;
 use super::table::Table;
 use super::truncation::truncated;
 use crate::Builder;
-use crate::soundness::{Forgery, Subject, build, check_circuit};
+use crate::soundness::build;
 use ark_bn254::Fr;
 use ark_ff::{AdditiveGroup, Field};
 use popw_claims::coverage::free_space_table;
@@ -60,22 +59,6 @@ fn every_entry_of_the_free_space_table_is_read() {
     assert_eq!(cs.finish().0.constraints(), 71);
 }
 
-#[test]
-fn a_table_passes_the_regime() {
-    let table = Table::new(&values(16));
-    let circuit = |cs: &mut Builder<Fr>, index: &u64| {
-        let index = cs.input("index", Fr::from(*index));
-        decompose(cs, "bit", &index, 4);
-        table.lookup(cs, &index);
-    };
-    let subject = Subject::new("table", &circuit)
-        .valid([0, 1, 7, 15])
-        .invalid([Forgery::new("beyond the table", 16)]);
-    let report = check_circuit(&subject);
-    assert_eq!(report.verdict(), Ok(()), "{report}");
-    assert!(report.deletions_survived.is_empty());
-}
-
 /// Each value, divided by each of several constants.
 #[test]
 fn truncation_is_rusts_division() {
@@ -103,30 +86,4 @@ fn truncation_is_rusts_division() {
             }
         }
     }
-}
-
-#[test]
-fn truncation_passes_the_regime() {
-    let circuit = |cs: &mut Builder<Fr>, value: &i128| {
-        let value = Int::input_between(cs, "value", *value, -1_000, 1_000);
-        cs.scope("truncation", None, |cs| truncated(cs, &value, 10));
-    };
-    let rows = build(&circuit, &0).0.constraints();
-    assert_eq!(rows, 22 + 27, "the range and the division");
-    let invalid = [-1_025, -1_001, 1_001, 1_024, 1 << 60, -(1 << 60)];
-    let subject = Subject::new("truncation", &circuit)
-        .valid([-1_000, -11, -10, -9, -1, 0, 1, 9, 10, 999, 1_000])
-        .invalid(invalid.map(|value| Forgery::new(format!("{value}"), value)));
-    let report = check_circuit(&subject);
-    assert_eq!(
-        report.verdict(),
-        Ok(()),
-        "{report} {:?}",
-        report.deletions_survived
-    );
-    assert!(
-        report.deletions_survived.is_empty(),
-        "{:?}",
-        report.deletions_survived
-    );
 }

@@ -18,8 +18,6 @@ pub mod truncation;
 #[cfg(test)]
 mod arithmetic_tests;
 #[cfg(test)]
-mod opening_tests;
-#[cfg(test)]
 mod small_field;
 #[cfg(test)]
 mod tests;

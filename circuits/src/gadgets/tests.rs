@@ -4,10 +4,12 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use super::bits::canonical_bits;
+use super::device::Device;
 use super::int::Int;
 use super::poseidon;
 use super::subjects::{BELOW_BITS, Below, Signed, below_circuit, eddsa_circuit};
 use super::tree::root;
+use super::truncation::truncated;
 use crate::catalog;
 use crate::soundness::build;
 use crate::{Builder, Lc};
@@ -16,6 +18,7 @@ use ark_ec::CurveGroup;
 use ark_ff::{AdditiveGroup, BigInteger, Field, PrimeField};
 use popw_claims::babyjubjub::{Scalar, base8};
 use popw_claims::eddsa::{SecretKey, Signature, challenge};
+use popw_claims::opening::OpenedDevice;
 
 fn satisfied<W>(circuit: &dyn Fn(&mut Builder<Fr>, &W), witness: &W) -> bool {
     let mut cs = Builder::structure();
@@ -44,6 +47,23 @@ fn a_structure_does_not_depend_on_values_and_the_witness_builder_agrees_with_it(
     assert_eq!(cs.into_assignment(), assignment);
 }
 
+/// The rows that [`Device::position`] adds.
+fn position_cost() -> usize {
+    let mut cs = Builder::structure();
+    let index = cs.input("index", Fr::ZERO);
+    let device = Device::open(&mut cs, &index, &OpenedDevice::stand_in(Fr::ZERO, 0));
+    device.position(&mut cs);
+    cs.finish().0.constraints() - 714
+}
+
+/// The rows of a number of -1,000..1,000 divided by ten, without those of its range.
+fn truncation_cost() -> usize {
+    let mut cs = Builder::<Fr>::structure();
+    let value = cs.input("value", Fr::ZERO);
+    truncated(&mut cs, &Int::known(value, -1_000, 1_000), 10);
+    cs.finish().0.constraints()
+}
+
 #[test]
 fn costs_are_the_known_ones() {
     let constraints = |name: &str, parameters: &str| {
@@ -66,7 +86,12 @@ fn costs_are_the_known_ones() {
     }
     assert_eq!(constraints("canonical_bits", "bits=254"), 254 + 62);
     assert_eq!(constraints("climb", "levels=1"), 609 + 11 + 16 + 4);
+    assert_eq!(constraints("open", "levels=1"), 609 + 15 + 4);
     assert_eq!(constraints("eddsa", ""), 2538);
+    assert_eq!(constraints("device", "levels=5"), 714 + 5 * 628);
+    assert_eq!(constraints("ingestor", "levels=3"), 6264);
+    assert_eq!(position_cost(), 84);
+    assert_eq!(truncation_cost(), 27);
     for (leaves, nodes) in [(1, 0), (16, 1), (256, 17)] {
         let mut cs = Builder::<Fr>::structure();
         let leaves = (0..leaves).map(|_| cs.input("leaf", Fr::ZERO)).collect();

@@ -51,14 +51,20 @@ impl Draw {
             .collect()
     }
 
-    /// Gives a device a new path of `levels` levels in which its leaf stands at its index.
-    pub fn graft(&mut self, device: &mut OpenedDevice, levels: usize) {
-        device.path = self.path(levels);
-        let mut node = device.leaf();
-        for (level, children) in device.path.iter_mut().enumerate() {
-            let digit = (device.index >> (4 * level)).to_le_bytes()[0] & 15;
+    /// The same with a node where the index says, and its ancestors.
+    pub fn path_of(&mut self, node: Fr, index: u64, levels: usize) -> Vec<[Fr; 16]> {
+        let mut path = self.path(levels);
+        let mut node = node;
+        for (level, children) in path.iter_mut().enumerate() {
+            let digit = (index >> (4 * level)).to_le_bytes()[0] & 15;
             children[usize::from(digit)] = node;
             node = hash(children);
         }
+        path
+    }
+
+    /// Gives a device a new path of `levels` levels in which its leaf stands at its index.
+    pub fn graft(&mut self, device: &mut OpenedDevice, levels: usize) {
+        device.path = self.path_of(device.leaf(), device.index, levels);
     }
 }

@@ -1,12 +1,12 @@
 //! Poseidon, the sponge, trees.
 
 use super::{bind, boundary_values, inputs, outputs};
-use crate::Builder;
 use crate::gadgets::bits::Bit;
 use crate::gadgets::{poseidon, tree};
-use crate::soundness::{Draw, Subject};
+use crate::soundness::{Draw, Forgery, Subject};
+use crate::{Builder, Lc};
 use ark_bn254::Fr;
-use ark_ff::AdditiveGroup;
+use ark_ff::{AdditiveGroup, Field};
 
 fn poseidon_circuit(cs: &mut Builder<Fr>, values: &[Fr]) {
     let outputs = outputs(cs, "hash", 1);
@@ -63,40 +63,91 @@ pub(super) fn root() -> Subject<'static, Fr, Vec<Fr>> {
         .valid(vectors(17))
 }
 
-/// A leaf, its place and its path.
-pub(super) struct Climb {
+/// A leaf, its place and its path of two levels.
+#[derive(Clone)]
+pub(super) struct Place {
     leaf: Fr,
     index: u64,
     path: Vec<[Fr; 16]>,
 }
 
-fn climb_circuit(cs: &mut Builder<Fr>, climb: &Climb) {
-    let outputs = outputs(cs, "root", 1);
-    let leaf = cs.input("leaf", climb.leaf);
-    let index: Vec<Bit<Fr>> = (0..8)
-        .map(|i| Bit::choice(cs, "index", climb.index >> i & 1 == 1))
-        .collect();
-    let node = tree::climb(cs, leaf, &index, &climb.path);
-    bind(cs, outputs, [&node]);
-}
-
-pub(super) fn climb() -> Subject<'static, Fr, Climb> {
-    let climb = |index| {
+impl Place {
+    /// With siblings at random, and the leaf where the path shows it.
+    fn shown(index: u64) -> Self {
         let mut draw = Draw::new(index);
-        Climb {
+        let leaf = draw.element();
+        Self {
+            leaf,
+            index,
+            path: draw.path_of(leaf, index, 2),
+        }
+    }
+
+    /// With another element where the path shows the leaf.
+    fn hidden(index: u64) -> Self {
+        let mut draw = Draw::new(index);
+        Self {
             leaf: draw.element(),
             index,
             path: draw.path(2),
         }
-    };
+    }
+}
+
+/// A leaf and the bits of its index.
+fn leaf_and_index(cs: &mut Builder<Fr>, place: &Place) -> (Lc<Fr>, Vec<Bit<Fr>>) {
+    let leaf = cs.input("leaf", place.leaf);
+    let index = (0..8)
+        .map(|i| Bit::choice(cs, "index", place.index >> i & 1 == 1))
+        .collect();
+    (leaf, index)
+}
+
+fn climb_circuit(cs: &mut Builder<Fr>, place: &Place) {
+    let outputs = outputs(cs, "root", 1);
+    let (leaf, index) = leaf_and_index(cs, place);
+    let root = tree::climb(cs, leaf, &index, &place.path);
+    bind(cs, outputs, [&root]);
+}
+
+pub(super) fn climb() -> Subject<'static, Fr, Place> {
     Subject::new("climb levels=2", &climb_circuit)
-        .twin(&|climb| {
-            Some(vec![popw_claims::tree::climb(
-                climb.leaf,
-                climb.index,
-                &climb.path,
-            )])
+        .twin(&|place| {
+            let root = popw_claims::tree::climb(place.leaf, place.index, &place.path);
+            Some(vec![root])
         })
-        .valid([0, 100, 255].map(climb))
-        .probes([1, 15, 16, 17, 170].map(climb))
+        .valid([0, 100, 255].map(Place::hidden))
+        .probes([1, 15, 16, 17, 170].map(Place::hidden))
+}
+
+fn open_circuit(cs: &mut Builder<Fr>, place: &Place) {
+    let outputs = outputs(cs, "root", 1);
+    let (leaf, index) = leaf_and_index(cs, place);
+    let root = tree::open(cs, leaf, &index, &place.path);
+    bind(cs, outputs, [&root]);
+}
+
+pub(super) fn open() -> Subject<'static, Fr, Place> {
+    let honest = Place::shown(100);
+    let mut invalid = vec![Forgery::new("siblings alone", Place::hidden(100))];
+    let mut forge = |name: &str, edit: &dyn Fn(&mut Place)| {
+        let mut forged = honest.clone();
+        edit(&mut forged);
+        invalid.push(Forgery::new(name, forged));
+    };
+    forge("another leaf", &|place| place.leaf += Fr::ONE);
+    forge("another index at level 0", &|place| place.index ^= 1);
+    forge("another index at level 1", &|place| place.index ^= 16);
+    // 100 is 4 at the lower level and 6 at the upper one.
+    forge("another child at level 0", &|place| place.path[0][4] += Fr::ONE);
+    forge("another child at level 1", &|place| place.path[1][6] += Fr::ONE);
+    forge("another sibling at level 0", &|place| place.path[0][5] += Fr::ONE);
+    Subject::new("open levels=2", &open_circuit)
+        .twin(&|place| {
+            let root = popw_claims::tree::open_path(place.leaf, place.index, &place.path);
+            root.ok().map(|root| vec![root])
+        })
+        .valid([3, 100, 255].map(Place::shown))
+        .invalid(invalid)
+        .probes([0, 1, 15, 16, 17, 170].map(Place::shown))
 }

@@ -3,9 +3,12 @@
 //!
 //! A new gadget is a function here and a line in [`all`]. Next: [`crate::soundness`] for what is done with them.
 
+mod division;
 mod eddsa;
 mod hashes;
 mod numbers;
+mod openings;
+mod polynomials;
 
 pub use eddsa::{Signed, eddsa, eddsa_circuit};
 pub use numbers::{BELOW_BITS, Below, below_circuit};
@@ -24,15 +27,23 @@ pub fn all() -> Vec<Entry> {
         Entry::new(numbers::decompose()),
         Entry::new(numbers::canonical_bits()),
         Entry::new(numbers::one_hot_16()),
+        Entry::new(numbers::assert_selected_16()),
         Entry::new(numbers::nonzero()),
         Entry::new(numbers::integers()),
     ];
     entries.extend([1, 37, 64, 127].map(|bound| Entry::new(numbers::assert_below(bound))));
+    entries.push(Entry::new(division::divide_floor()));
+    entries.extend(division::truncations().map(Entry::new));
+    entries.extend([3, 11, 16].map(|count| Entry::new(polynomials::table(count))));
     entries.extend((1..=16).map(|inputs| Entry::new(hashes::poseidon(inputs))));
     entries.push(Entry::new(hashes::sponge()));
     entries.push(Entry::new(hashes::root()));
     entries.push(Entry::new(hashes::climb()));
+    entries.push(Entry::new(hashes::open()));
     entries.push(Entry::new(eddsa()));
+    entries.push(Entry::new(openings::device()));
+    entries.push(Entry::new(openings::ingestor()));
+    entries.push(Entry::new(polynomials::statement()));
     entries
 }
 

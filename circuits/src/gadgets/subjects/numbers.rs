@@ -152,6 +152,47 @@ pub(super) fn one_hot_16() -> Subject<'static, Fr, usize> {
         .probes(0..16)
 }
 
+/// Four bits of a number, a table, and what is said to stand there.
+#[derive(Clone, Copy)]
+pub(super) struct Selection {
+    number: usize,
+    table: [Fr; 16],
+    value: Fr,
+}
+
+fn selection_circuit(cs: &mut Builder<Fr>, selection: &Selection) {
+    let bits = std::array::from_fn(|i| Bit::choice(cs, "bit", selection.number >> i & 1 == 1));
+    let table = selection.table.map(|element| cs.input("element", element));
+    let value = cs.input("value", selection.value);
+    bits::assert_selected_16(cs, &bits, &table, &value);
+}
+
+pub(super) fn assert_selected_16() -> Subject<'static, Fr, Selection> {
+    let mut draw = Draw::new(4);
+    let tables: [[Fr; 16]; 3] = std::array::from_fn(|_| std::array::from_fn(|_| draw.element()));
+    let with = |table: [Fr; 16], number, place: usize| Selection {
+        number,
+        table,
+        value: table[place],
+    };
+    let [table, ..] = tables;
+    let honest = [0, 6, 15];
+    let pairs = (0..16).flat_map(|number| (0..16).map(move |place| (number, place)));
+    let invalid = pairs.filter(|(number, place)| number != place);
+    Subject::new("assert_selected_16", &selection_circuit)
+        .twin(&|selection| (selection.table[selection.number] == selection.value).then(Vec::new))
+        .valid(
+            tables
+                .into_iter()
+                .zip(honest)
+                .map(|(table, number)| with(table, number, number)),
+        )
+        .invalid(invalid.map(|(number, place)| {
+            Forgery::new(format!("{place} instead of {number}"), with(table, number, place))
+        }))
+        .probes((0..16).map(|number| with(table, number, number)))
+}
+
 fn nonzero_circuit(cs: &mut Builder<Fr>, value: &Fr) {
     let outputs = outputs(cs, "nonzero", 1);
     let value = cs.input("value", *value);
