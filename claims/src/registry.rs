@@ -1,12 +1,13 @@
 //! The registry: who may be paid and who may watch (`docs/protocol.md` section 2).
 //!
 //! [`DeviceRegistry`] and [`WatcherRegistry`] hold checked entries only: what they contain has passed
-//! [`Device::validate`] and the rules of the seats. [`registry_root`] binds both trees.
+//! [`Device::validate`], [`repeated_keys`] and the rules of the seats. [`registry_root`] binds both trees.
 //!
 //! Depends on [`crate::tree`], [`crate::delegation`]. Next: [`crate::epoch`], which binds the root to an
 //! epoch, and [`crate::committee`], which draws from the seats.
 
 mod device;
+mod keys;
 mod position;
 mod watchers;
 
@@ -23,6 +24,7 @@ pub(crate) use device::example as example_device;
 pub use device::{
     Device, DeviceError, DeviceFields, GAIN_DDBI_MAX, SIGNED_OFFSET, device_inner, device_leaf,
 };
+pub use keys::{RepeatedKey, repeated_keys};
 pub use position::{Position, PositionError};
 pub use watchers::{
     OWNERS_MIN, SEAT_LEVELS_MAX, SEATS_MAX, Watcher, WatcherError, WatcherRegistry, watcher_leaf,
@@ -41,6 +43,9 @@ pub enum RegistryError {
         /// The limit.
         error: DeviceError,
     },
+    /// A station stands at two indices.
+    #[error(transparent)]
+    RepeatedKey(#[from] RepeatedKey),
     /// An index outside the tree, one used twice, or too many levels.
     #[error("device tree: {0}")]
     Tree(#[from] TreeError),
@@ -83,6 +88,10 @@ impl DeviceRegistry {
             if checked.insert(index, device).is_some() {
                 return Err(TreeError::RepeatedIndex { index }.into());
             }
+        }
+        let by_index = checked.iter().map(|(&index, device)| (index, device));
+        if let Some(&repeated) = repeated_keys(by_index).first() {
+            return Err(repeated.into());
         }
         let tree = Tree::new(levels, leaves)?;
         Ok(Self {
@@ -179,6 +188,16 @@ mod tests {
         assert_eq!(
             refused,
             RegistryError::Tree(TreeError::RepeatedIndex { index: 7 })
+        );
+        let station_twice = [(7, device::example(1)), (3, device::example(1))];
+        let refused = DeviceRegistry::new(5, station_twice).unwrap_err();
+        assert_eq!(
+            refused,
+            RegistryError::RepeatedKey(RepeatedKey {
+                field: "session_key",
+                first: 3,
+                index: 7
+            })
         );
         let refused = DeviceRegistry::new(1, [(16, device::example(1))]).unwrap_err();
         assert_eq!(

@@ -341,7 +341,7 @@ attacks! {
     late_log: 0, 0, OFF;
     stockpiled_records: WHOLE, 0, 0;
     cloned_key: WHOLE, 0, 0;
-    registered_twice: WHOLE, 0, 0;
+    registered_twice: 0, 0, 144 * 8;
     collusion_below_the_quorum: 0, 0, 0;
     collusion_of_a_quorum: WHOLE, 0, 0;
     self_vote: 0, 0, 0;

@@ -295,14 +295,14 @@ pub(super) fn read_registry(
         devices.push((index, device));
         Ok(())
     })?;
-    DeviceRegistry::new(levels, devices).map_err(|error| match &error {
-        RegistryError::Device { index, error: device } => FleetError::entry(
-            &file,
-            lines.get(index).copied().unwrap_or(0),
-            device.field,
-            error.to_string(),
-        ),
-        RegistryError::Tree(_) => FleetError::entry(&file, 0, "index", error.to_string()),
+    DeviceRegistry::new(levels, devices).map_err(|error| {
+        let (index, field) = match &error {
+            RegistryError::Device { index, error } => (Some(index), error.field),
+            RegistryError::RepeatedKey(repeated) => (Some(&repeated.index), repeated.field),
+            RegistryError::Tree(_) => (None, "index"),
+        };
+        let line = index.and_then(|index| lines.get(index)).copied().unwrap_or(0);
+        refuse(line, field, error.to_string())
     })
 }
 

@@ -458,6 +458,26 @@ fn registry_jsonl() {
 }
 
 #[test]
+fn a_station_stands_in_one_line() {
+    let refused = |change: fn(&mut Device, &Device)| {
+        refused(|texts| {
+            let [first, mut second] = [3, 16].map(example_device);
+            change(&mut second, &first);
+            let mut lines = Vec::new();
+            write_device(&mut lines, 3, &first, None).unwrap();
+            write_device(&mut lines, 16, &second, None).unwrap();
+            texts.registry = String::from_utf8(lines).unwrap();
+        })
+    };
+    let name = "registry.jsonl";
+    let at_first = "at index 3 already";
+    let session = refused(|second, first| second.session_key = first.session_key);
+    check(session, name, 2, "session_key", at_first);
+    let hardware = refused(|second, first| second.hardware_key_hash = first.hardware_key_hash);
+    check(hardware, name, 2, "hardware_key_hash", at_first);
+}
+
+#[test]
 fn delegations_are_verified() {
     let name = "registry.jsonl";
     let refused = |from: &str, to: &str| refused(|texts| swap(&mut texts.registry, from, to));

@@ -261,7 +261,7 @@ pub(crate) fn example(number: u64) -> Device {
         session_key: crate::eddsa::SecretKey::from_bytes(&keccak256(&number.to_be_bytes())).public_key(),
         device_id: Fr::from(1_000 + number),
         owner_id: Fr::from(5u64),
-        hardware_key_hash: HardwareKey::Ed25519([7; 32]).hash(),
+        hardware_key_hash: HardwareKey::Ed25519(keccak256(format!("hardware {number}").as_bytes())).hash(),
         hardware_class: HardwareClass::Ed25519,
         position: Position {
             x: 42_000_000,

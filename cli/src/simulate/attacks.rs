@@ -69,7 +69,7 @@ pub fn messages(
         DeviceRole::StockpiledRecords | DeviceRole::ClonedKey => {
             instead(&|slot| Some(sender.record(slot, sender.epoch_tag)));
         }
-        // One station signs under two indices.
+        // One station signs under two indices, whether the second was registered or not.
         DeviceRole::RegisteredTwice => {
             if let Some((_, on)) = partner {
                 messages.extend(sender.honest(on));

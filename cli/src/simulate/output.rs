@@ -29,9 +29,11 @@ impl FleetFiles {
         write(&folder.join("params.toml"), parameters(world).to_string())?;
         write(&folder.join("epoch.toml"), epoch(world).to_string())?;
         let mut registry = Streamed::create(&folder.join("registry.jsonl"))?;
-        for ((index, device), simulated) in world.registry.devices().zip(&world.devices) {
-            write_device(&mut registry, index, device, Some(&simulated.delegation))
-                .map_err(|error| registry.unwritable(error))?;
+        for (index, simulated) in (0..).zip(&world.devices) {
+            if let Some(device) = world.registry.device(index) {
+                write_device(&mut registry, index, device, Some(&simulated.delegation))
+                    .map_err(|error| registry.unwritable(error))?;
+            }
         }
         registry.finish()?;
         let mut watchers = Streamed::create(&folder.join("watchers.jsonl"))?;
@@ -84,6 +86,9 @@ impl FleetFiles {
                 "on": format!("0x{}", hex::encode(on.to_bytes())),
                 "deserved": verdict.deserved,
             });
+            if world.registry.device(verdict.index as u64).is_none() {
+                line["registered"] = json!(false);
+            }
             if let Some(partner) = device.partner {
                 line["partner"] = json!(partner);
             }

@@ -23,7 +23,7 @@ pub trait Role: Copy + Eq + 'static {
 }
 
 /// What the owner of a device does. All but the honest ones have a device that is on in one quarter of the epoch only (one that
-/// is registered twice has none at all), and want to be paid for the rest.
+/// applies for a second index has none at all), and want to be paid for the rest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum DeviceRole {
     /// Sends one record a slot while the device is on.
@@ -44,7 +44,7 @@ pub enum DeviceRole {
     StockpiledRecords,
     /// Copies the session key to a computer, which signs while the device is off.
     ClonedKey,
-    /// Registers one station under two indices; this is the second.
+    /// Wants one station under two indices; this is the second.
     RegisteredTwice,
     /// Pays the colluding watchers to vote for it.
     Colluder,

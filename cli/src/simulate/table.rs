@@ -150,11 +150,11 @@ pub const ATTACKS: &[Attack] = &[
     ),
     by_device(
         "registered-twice",
-        "one station is registered under two indices and signs for both",
+        "one station applies for two indices and signs for both",
         DeviceRole::RegisteredTwice,
-        "none: the registry does not compare keys of devices",
-        |_, _| 0,
-        "whoever keeps the registry has to refuse a hardware or session key that stands in it",
+        "a session or hardware key stands once in the registry; records of an index that was refused are of no device",
+        |records, _| records.unknown_device,
+        "one machine with two hardware keys is two stations",
     ),
     by_watchers(
         "collusion-below-the-quorum",

@@ -11,11 +11,12 @@ use popw_claims::delegation::SignedDelegation;
 use popw_claims::eddsa::SecretKey;
 use popw_claims::epoch::{Epoch, EpochContext};
 use popw_claims::field::Fr;
-use popw_claims::registry::{DeviceRegistry, WatcherRegistry, registry_root};
+use popw_claims::registry::{DeviceRegistry, WatcherRegistry, registry_root, repeated_keys};
 use popw_claims::tree::width;
 use popw_claims::uptime::{self, Parameters, Preset, Shape, longest_outage, score, up_slots};
 use rand::Rng;
 use rayon::prelude::*;
+use std::collections::BTreeSet;
 use std::ops::Range;
 
 /// The epoch that is played: 2024-10-04.
@@ -72,7 +73,7 @@ pub struct SimulatedDevice {
     pub session: SecretKey,
     /// For the registry's file.
     pub delegation: SignedDelegation,
-    /// Index of an honest device: the one that lends its key, or that is registered a second time.
+    /// Index of an honest device: the one that lends its key, or that somebody tries to register a second time.
     pub partner: Option<usize>,
 }
 
@@ -142,8 +143,7 @@ impl World {
             .into_par_iter()
             .map(|index| Station::draw(&seed, &place(&seed, roles, index)))
             .collect::<Result<_, _>>()?;
-        let registered = (0..).zip(stations.iter().map(|station| station.device.clone()));
-        let registry = DeviceRegistry::new(shape.device_levels, registered).map_err(Failure::input)?;
+        let registry = register(&stations, roles, shape.device_levels)?;
         let devices = (stations.into_iter().enumerate())
             .map(|(index, station)| SimulatedDevice {
                 role: roles[index],
@@ -286,6 +286,20 @@ fn rule(settings: &Settings) -> Result<(Shape, Parameters), Failure> {
     parameters.validate(&shape).map_err(Failure::input)?;
     parameters.check_majority(&shape).map_err(Failure::input)?;
     Ok((shape, parameters))
+}
+
+/// The network takes registrations one by one; an index that it refuses stays absent. Who registers a station a second time comes
+/// after those who registered it first.
+fn register(stations: &[Station], roles: &[DeviceRole], levels: usize) -> Result<DeviceRegistry, Failure> {
+    let is_second = |at: &usize| roles[*at] == DeviceRole::RegisteredTwice;
+    let (second, first): (Vec<_>, Vec<_>) = (0..stations.len()).partition(is_second);
+    let applicants = first.into_iter().chain(second);
+    let refused: BTreeSet<u64> = repeated_keys(applicants.map(|at| (at as u64, &stations[at].device)))
+        .into_iter()
+        .map(|repeated| repeated.index)
+        .collect();
+    let devices = (0..).zip(stations.iter().map(|station| station.device.clone()));
+    DeviceRegistry::new(levels, devices.filter(|(index, _)| !refused.contains(index))).map_err(Failure::input)
 }
 
 /// The next honest device.
