@@ -86,6 +86,25 @@ fn the_circuit_and_its_native_twin_agree() {
     }
 }
 
+/// The size that networks use: all fourteen rows, with every verdict among them.
+#[test]
+fn a_full_beacon_agrees() {
+    let shape = Shape::new(14);
+    let case = Case::honest(shape, parameter_sets(&shape)[0].clone(), 1);
+    let outcome = agrees(&case).unwrap().unwrap();
+    let accepted = outcome
+        .verdicts
+        .iter()
+        .filter(|verdict| **verdict == Some(Ok(())))
+        .count();
+    assert_eq!(accepted, 4);
+    assert_eq!(outcome.rows[0].score, 10_000);
+    assert_eq!(
+        outcome.rows.iter().skip(1).map(|row| row.score).sum::<u32>(),
+        40_000
+    );
+}
+
 #[test]
 fn forgeries_are_refused_by_both() {
     for forgery in witness_forgeries(&small(2)) {
