@@ -376,7 +376,7 @@ attacks! {
     own_radio_as_witness: 0, 0, 1;
     room_of_radios: 0, 0, 12;
     spoofed_places: 4_056_600, 778_000, 0;
-    stuffed_window: 0, WHOLE, 14;
+    stuffed_window: 0, WHOLE, 13;
     signal_too_strong: 0, 0, 1;
     signal_that_nobody_heard: 1_250_000, 0, 0;
     witness_beyond_the_maximum_distance: 0, 0, 1;
