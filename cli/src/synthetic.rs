@@ -13,7 +13,6 @@ use popw_claims::delegation::{Delegation, HardwareKey, SignedDelegation};
 use popw_claims::eddsa::SecretKey;
 use popw_claims::field::{Fr, keccak248, keccak256, reduce_be_bytes};
 use popw_claims::registry::{Device, Position, Watcher, WatcherRegistry};
-use popw_claims::uptime::Shape;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 
@@ -148,28 +147,27 @@ pub struct WatcherKeys {
 }
 
 impl WatcherKeys {
-    /// Draws `per_seat` watchers for each seat, each with an owner of its own.
+    /// Draws `per_seat` watchers for each of so many seats of so many levels, each with an owner of its own.
     ///
     /// # Errors
     /// `Input` if a rule of the seats is broken.
     pub fn draw(
         seed: &Seed,
-        shape: &Shape,
+        (seats, levels): (usize, usize),
         per_seat: usize,
         previous_randomness: &[u8; 32],
     ) -> Result<(WatcherRegistry, Self), Failure> {
-        let secrets: Vec<SecretKey> = (0..shape.watchers * per_seat)
+        let secrets: Vec<SecretKey> = (0..seats * per_seat)
             .map(|number| SecretKey::from_bytes(&seed.bytes("watcher", number)))
             .collect();
         let watcher = |number: usize| Watcher {
             owner: seed.below_2_248("watcher owner", number),
             key: secrets[number].public_key(),
         };
-        let seats = (0..shape.watchers)
+        let seats = (0..seats)
             .map(|seat| (seat * per_seat..(seat + 1) * per_seat).map(watcher).collect())
             .collect();
-        let registry =
-            WatcherRegistry::new(shape.seat_levels, seats, previous_randomness).map_err(Failure::input)?;
+        let registry = WatcherRegistry::new(levels, seats, previous_randomness).map_err(Failure::input)?;
         Ok((registry, Self { secrets, per_seat }))
     }
 

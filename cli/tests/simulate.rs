@@ -7,7 +7,8 @@ use popw::fleet_folder;
 use popw::simulate::output::FleetFiles;
 use popw::simulate::report::Summary;
 use popw::simulate::roles::{DeviceRole, Role, Shares, WatcherRole};
-use popw::simulate::table::{ATTACKS, Attack, Capture, Measured, lost_by_packet_loss, markdown};
+use popw::simulate::table::{Attack, Measured, attacks, markdown};
+use popw::simulate::uptime::{Capture, lost_by_packet_loss};
 use popw::simulate::world::{Settings, World};
 use popw::simulate::{self, zone};
 use popw_claims::fleet::{Encoding, Reason};
@@ -311,15 +312,18 @@ macro_rules! attacks {
             let Measured { gained, lost, refused } = measured;
             assert_eq!((gained, lost, refused), ($gained, $lost, $refused));
             let caught = if measured.is_caught() { "yes" } else { "**no**" };
-            let row = format!("| `{}` |", stringify!($name).replace('_', "-"));
+            let name = stringify!($name).replace('_', "-");
+            let row = format!("| `{name}` |");
             let row = DOCS.lines().find(|line| line.starts_with(&row)).unwrap();
-            assert_eq!(row.split('|').nth(4).unwrap().trim(), caught);
+            let cells: Vec<&str> = row.split('|').map(str::trim).collect();
+            let claim = Attack::named(&name).unwrap().scenario.claim();
+            assert_eq!(cells[3..5], [claim, caught]);
         })*
 
         #[test]
         fn every_attack_has_a_test() {
             let tested = [$(stringify!($name).replace('_', "-")),*];
-            let known: Vec<&str> = ATTACKS.iter().map(|attack| attack.name).collect();
+            let known: Vec<&str> = attacks().map(|attack| attack.name).collect();
             assert_eq!(known, tested);
         }
     };
@@ -356,4 +360,29 @@ attacks! {
     slander_by_four: 0, WHOLE, 0;
     skewed_clocks_of_three: 0, 0, 0;
     skewed_clocks_of_four: 0, 250_000, 0;
+
+    position_that_contradicts: 0, 0, 24;
+    spoofed_position: WHOLE, 0, 0;
+    replayed_reports: 0, 0, 24;
+    reports_of_other_slots: 0, 0, 18;
+    withheld_reports: 500_000, 0, 0;
+    too_few_reports: 0, 0, 0;
+    inventing_ingestor: WHOLE, 0, 0;
+    undrawn_ingestor: 0, 0, 1;
+    altered_reports: 0, 0, 1;
+    silent_ingestor: 0, WHOLE, 0;
+
+    many_radios_of_one_owner: 0, 0, 4;
+    own_radio_as_witness: 0, 0, 1;
+    room_of_radios: 0, 0, 12;
+    spoofed_places: 4_056_600, 778_000, 0;
+    stuffed_window: 0, WHOLE, 13;
+    signal_too_strong: 0, 0, 1;
+    signal_that_nobody_heard: 1_250_000, 0, 0;
+    witness_beyond_the_maximum_distance: 0, 0, 1;
+    another_frequency: 0, 0, 1;
+    replayed_receipt: 0, 0, 1;
+    late_receipt: 0, 0, 1;
+    back_dated_receipt: 1_250_000, 0, 0;
+    receipts_left_out: 0, WHOLE, 0;
 }

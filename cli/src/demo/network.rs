@@ -106,8 +106,12 @@ impl<'a> Network<'a> {
         let devices = DeviceRegistry::new(shape.device_levels, registered).map_err(Failure::internal)?;
 
         let previous_randomness = seed.bytes("beacon", 0);
-        let (watchers, watcher_keys) =
-            WatcherKeys::draw(&seed, shape, WATCHERS_PER_SEAT, &previous_randomness)?;
+        let (watchers, watcher_keys) = WatcherKeys::draw(
+            &seed,
+            (shape.watchers, shape.seat_levels),
+            WATCHERS_PER_SEAT,
+            &previous_randomness,
+        )?;
         let randomness = seed.bytes("beacon", 1);
         Ok(Self {
             seed,

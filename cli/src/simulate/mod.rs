@@ -8,15 +8,20 @@
 //! - [`traffic`], [`attacks`]: what is sent.
 //! - [`zone`], [`collector`]: watchers, votes, the claim.
 //! - [`output`], [`report`]: the files and the summary.
-//! - [`table`]: each attack alone, measured; `docs/security/attacks.md` is made from it.
+//! - [`table`]: each attack alone, measured, by [`uptime`], [`location`], [`coverage`] (the last two on a [`stage`] of their own);
+//!   `docs/security/attacks.md` is made from it.
 
 pub mod attacks;
 pub mod collector;
+pub mod coverage;
+pub mod location;
 pub mod output;
 pub mod report;
 pub mod roles;
+pub mod stage;
 pub mod table;
 pub mod traffic;
+pub mod uptime;
 pub mod world;
 pub mod zone;
 

@@ -133,8 +133,12 @@ impl World {
         let epoch = Epoch::new(EPOCH, EPOCH_SECONDS, slots).map_err(Failure::input)?;
 
         let previous_randomness = seed.bytes("beacon", 0);
-        let (watchers, watcher_keys) =
-            WatcherKeys::draw(&seed, &shape, settings.watchers_per_seat, &previous_randomness)?;
+        let (watchers, watcher_keys) = WatcherKeys::draw(
+            &seed,
+            (shape.watchers, shape.seat_levels),
+            settings.watchers_per_seat,
+            &previous_randomness,
+        )?;
         let watcher_roles = settings
             .watcher_shares
             .deal(watcher_keys.count(), &mut seed.rng("watcher roles", 0));
