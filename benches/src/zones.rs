@@ -11,7 +11,7 @@ use popw_benches::child::milliseconds;
 use popw_circuits::uptime::SizeClass;
 use popw_circuits::uptime::subject::{Case, parameter_sets};
 use popw_claims::uptime::Shape;
-use popw_prover::{DevKey, Options, Prover, Watch, export, uptime};
+use popw_prover::{DevKey, Options, Prover, Watch, claim, export};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use serde::Serialize;
@@ -144,7 +144,7 @@ impl Zone {
         let claimed = start.elapsed();
         let statement = outcome.statement_at(self.case.z);
         let start = Instant::now();
-        let assignment = uptime::assignment(shape, witness, &statement).map_err(failed("a witness"))?;
+        let assignment = claim::assignment(shape, witness, &statement).map_err(failed("a witness"))?;
         let assignment = self.prover.assignment(&assignment);
         let computed = start.elapsed();
         let start = Instant::now();

@@ -20,7 +20,7 @@ use popw_keys::ceremony::{Manifest, SealPolicy, rebuild, seal, verify, write_tra
 use popw_keys::hash::sha256;
 use popw_keys::ptau::Ptau;
 use popw_keys::{R1csFile, Zkey, read_wtns};
-use popw_prover::{Options, Prover, Watch, export, uptime};
+use popw_prover::{Options, Prover, Watch, claim, export};
 use popw_verifier::{Bn254, Proof, Verifier, snarkjs};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
@@ -284,7 +284,7 @@ fn the_uptime_key_proves_days_of_minutes() {
     for (seed, parameters) in (1..).zip(parameter_sets(&shape)) {
         let case = Case::honest(shape, parameters, seed);
         let mut rng = StdRng::seed_from_u64(seed);
-        let zone = uptime::prove(
+        let zone = claim::prove(
             &prover,
             &shape,
             &case.witness,

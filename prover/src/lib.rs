@@ -13,26 +13,22 @@
 //! | [`tables`] | precomputed multiples beside a key: memory for time |
 //! | [`dev_key`] | keys made on one machine, grade `dev`, and their cache |
 //! | [`export`] | a circuit as `.r1cs` and `.sym`, and its identity |
-//! | [`uptime`] | claim U1 from a witness to a proof |
-//! | [`coverage`] | claim C1, the same |
-//! | [`location`] | claim L1, the same |
+//! | [`claim`] | a claim, U1, C1 or L1, from a witness to a proof |
 //!
 //! Depends on: `popw-keys` for files, `popw-kernels` for multi-scalar multiplications and transforms, `popw-verifier`.
 
 #![forbid(unsafe_code)]
 
 pub mod assignment;
-pub mod coverage;
+pub mod claim;
 pub mod dev_key;
 pub mod estimate;
 pub mod export;
-pub mod location;
 pub mod options;
 pub mod progress;
 pub mod prover;
 mod rows;
 pub mod tables;
-pub mod uptime;
 
 pub use assignment::Assignment;
 pub use dev_key::DevKey;

@@ -7,7 +7,7 @@ use ark_std::rand::rngs::StdRng;
 use popw_circuits::coverage::structure;
 use popw_circuits::coverage::subject::{Case, parameter_sets};
 use popw_claims::coverage::Shape;
-use popw_prover::{DevKey, Options, Prover, Watch, coverage, export};
+use popw_prover::{DevKey, Options, Prover, Watch, claim, export};
 use popw_verifier::Fr;
 use std::path::PathBuf;
 
@@ -40,7 +40,7 @@ fn a_window_is_proven_and_its_proof_fits_its_statement_only() {
     let (prover, mut rng) = (prover(), StdRng::seed_from_u64(2));
     let mut prove = |case: &Case| {
         let watch = Watch::silent();
-        coverage::prove(&prover, &shape(), &case.witness, SELECTOR, &mut rng, &watch)
+        claim::prove(&prover, &shape(), &case.witness, SELECTOR, &mut rng, &watch)
     };
     // Both receipts are accepted; the second window is void.
     let honest = Case::honest(shape(), parameter_sets(&shape())[0].clone(), 5);
@@ -79,7 +79,7 @@ fn a_witness_of_another_shape_is_refused() {
         witnesses: 3,
         ..shape()
     };
-    let error = coverage::assignment(&wider, &witness, &statement)
+    let error = claim::assignment(&wider, &witness, &statement)
         .err()
         .unwrap()
         .to_string();

@@ -7,7 +7,7 @@ use ark_std::rand::rngs::StdRng;
 use popw_circuits::location::structure;
 use popw_circuits::location::subject::{Case, parameter_sets};
 use popw_claims::location::Shape;
-use popw_prover::{DevKey, Options, Prover, Watch, export, location};
+use popw_prover::{DevKey, Options, Prover, Watch, claim, export};
 use popw_verifier::Fr;
 use std::path::PathBuf;
 
@@ -40,7 +40,7 @@ fn a_device_is_proven_and_its_proof_fits_its_statement_only() {
     let (prover, mut rng) = (prover(), StdRng::seed_from_u64(2));
     let honest = Case::honest(shape(), parameter_sets(&shape())[1], 42);
     for case in [honest.clone(), honest.clone().without_ingestor()] {
-        let proven = location::prove(
+        let proven = claim::prove(
             &prover,
             &shape(),
             &case.witness,
@@ -66,7 +66,7 @@ fn a_device_is_proven_and_its_proof_fits_its_statement_only() {
     let mut forged = honest;
     forged.witness.reports[0] = Some(forged.witness.device.fields.position);
     forged.witness.reports[1] = None;
-    let refused = location::prove(
+    let refused = claim::prove(
         &prover,
         &shape(),
         &forged.witness,
@@ -91,7 +91,7 @@ fn a_witness_of_another_shape_is_refused() {
         reports: 4,
         ..shape()
     };
-    let error = location::assignment(&wider, &witness, &statement)
+    let error = claim::assignment(&wider, &witness, &statement)
         .err()
         .unwrap()
         .to_string();

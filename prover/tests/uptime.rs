@@ -8,7 +8,7 @@ use popw_circuits::uptime::structure;
 use popw_circuits::uptime::subject::{Case, parameter_sets};
 use popw_claims::uptime::Shape;
 use popw_keys::R1csFile;
-use popw_prover::{DevKey, Options, Prover, ProverError, Watch, export, uptime};
+use popw_prover::{DevKey, Options, Prover, ProverError, Watch, claim, export};
 use popw_verifier::Fr;
 use std::path::PathBuf;
 use std::sync::OnceLock;
@@ -57,7 +57,7 @@ fn honest() -> Case {
 #[test]
 fn a_zone_is_proven_and_its_proof_fits_its_statement_only() {
     let mut rng = StdRng::seed_from_u64(2);
-    let zone = uptime::prove(
+    let zone = claim::prove(
         prover(),
         &shape(),
         &honest().witness,
@@ -85,7 +85,7 @@ fn a_false_claim_is_refused_with_the_rule_that_it_breaks() {
     let mut case = honest();
     let old = case.witness.seats[0].bitmap.bit(0, 0);
     case.witness.seats[0].bitmap.set(0, 0, !old);
-    let refused = uptime::prove(
+    let refused = claim::prove(
         prover(),
         &shape(),
         &case.witness,
@@ -101,7 +101,7 @@ fn a_wrong_assignment_is_refused_and_its_constraint_named() {
     let mut rng = StdRng::seed_from_u64(4);
     let witness = honest().witness;
     let statement = witness.evaluate(&shape()).unwrap().statement(SELECTOR).unwrap();
-    let values = uptime::assignment(&shape(), &witness, &statement).unwrap();
+    let values = claim::assignment(&shape(), &witness, &statement).unwrap();
     let mut prove = |values: &[Fr]| {
         let assignment = prover().assignment(values);
         let refused = prover().prove(&assignment, &mut rng, &Watch::silent());
@@ -117,7 +117,7 @@ fn a_wrong_assignment_is_refused_and_its_constraint_named() {
     assert!(matches!(refused, ProverError::SelfVerification(_)));
     let file = R1csFile::read(&r1cs()).unwrap();
     let by_file = prover().explain(&file, &assignment).unwrap().to_string();
-    let by_shape = uptime::explained(refused, &shape(), &assignment).to_string();
+    let by_shape = claim::explained(refused, &shape(), &assignment).to_string();
     assert!(by_shape.contains("violates constraint"), "{by_shape}");
     assert_eq!(by_file, by_shape);
 }
@@ -127,7 +127,7 @@ fn a_witness_of_another_shape_is_refused() {
     let witness = honest().witness;
     let statement = witness.evaluate(&shape()).unwrap().statement(SELECTOR).unwrap();
     let wider = Shape { slots: 7, ..shape() };
-    let error = uptime::assignment(&wider, &witness, &statement)
+    let error = claim::assignment(&wider, &witness, &statement)
         .err()
         .unwrap()
         .to_string();

@@ -6,7 +6,7 @@ use crate::files::{create_folder, write};
 use crate::fleet_folder;
 use crate::screen::show;
 use popw_keys::wtns::write_wtns;
-use popw_prover::uptime;
+use popw_prover::claim;
 use popw_verifier::snarkjs;
 use std::path::PathBuf;
 
@@ -38,7 +38,7 @@ pub fn run(args: &Args) -> Result<(), Failure> {
     let votes = attestations.votes(args.zone).map_err(Failure::input)?;
     let claim = fleet.claim(args.zone, &votes).map_err(Failure::input)?;
     let assignment =
-        uptime::assignment(fleet.shape(), &claim.witness, &claim.statement).map_err(Failure::internal)?;
+        claim::assignment(fleet.shape(), &claim.witness, &claim.statement).map_err(Failure::internal)?;
     let mut witness = Vec::new();
     write_wtns(&mut witness, &assignment).map_err(Failure::internal)?;
     create_folder(&args.out)?;

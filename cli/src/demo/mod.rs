@@ -28,7 +28,7 @@ use popw_claims::uptime::{
     Parameters, Preset, Shape, Vote, Witness, agreed_slots, longest_outage, score, up_slots,
 };
 use popw_keys::wtns::write_wtns;
-use popw_prover::{CircuitId, DevKey, Options, Phase, Progress, Prover, Watch, export, uptime};
+use popw_prover::{CircuitId, DevKey, Options, Phase, Progress, Prover, Watch, claim, export};
 use popw_verifier::solidity::{self, Grade};
 use popw_verifier::{Bn254, Fr, Proof, snarkjs};
 use rand::rngs::OsRng;
@@ -153,7 +153,7 @@ fn play(args: &Args, screen: &Screen) -> Result<Report, Failure> {
 
     screen.begin("computing the witness");
     let assignment =
-        uptime::assignment(&shape, &claim.witness, &claim.statement).map_err(Failure::internal)?;
+        claim::assignment(&shape, &claim.witness, &claim.statement).map_err(Failure::internal)?;
     let proof = prover
         .prove(&prover.assignment(&assignment), &mut OsRng, &watch)
         .map_err(Failure::internal)?;
@@ -287,7 +287,7 @@ fn refused_by_both(r1cs: &R1cs<Fr>, shape: &Shape, witness: &Witness, z: Fr) -> 
     let by_rule = witness.evaluate(shape).err()?;
     let mut builder = Builder::witness();
     circuit::circuit(&mut builder, shape, witness, z);
-    let by_circuit = uptime::first_violation(r1cs, &Zeroizing::new(builder.into_assignment()))?;
+    let by_circuit = claim::first_violation(r1cs, &Zeroizing::new(builder.into_assignment()))?;
     Some(format!("{by_rule}; {by_circuit}"))
 }
 

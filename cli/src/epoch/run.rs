@@ -20,7 +20,7 @@ use popw_claims::field::to_decimal;
 use popw_claims::fleet::{Attestations, Claim, Fleet};
 use popw_claims::settlement::KeccakTree;
 use popw_prover::dev_key::is_dev;
-use popw_prover::{CircuitId, DevKey, Phase, Progress, Prover, Watch, export, uptime};
+use popw_prover::{CircuitId, DevKey, Phase, Progress, Prover, Watch, claim, export};
 use popw_verifier::snarkjs;
 use rand::rngs::OsRng;
 use sha2::{Digest, Sha256};
@@ -207,12 +207,12 @@ impl Epoch {
         screen.phase(Phase::Witness);
         let shape = self.fleet.shape();
         let assignment =
-            uptime::assignment(shape, &claim.witness, &claim.statement).map_err(Failure::internal)?;
+            claim::assignment(shape, &claim.witness, &claim.statement).map_err(Failure::internal)?;
         let assignment = self.prover.assignment(&assignment);
         let proof = self
             .prover
             .prove(&assignment, &mut OsRng, &Watch::new(screen))
-            .map_err(|error| Failure::internal(uptime::explained(error, shape, &assignment)))?;
+            .map_err(|error| Failure::internal(claim::explained(error, shape, &assignment)))?;
         screen.begin("writing files");
         outputs.write_zone(&claim, &self.path(zone)?, &proof)?;
         state.record(done(&claim))
