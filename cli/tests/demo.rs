@@ -367,7 +367,8 @@ fn bad_logs_are_refused_with_file_line_and_reason() {
 fn wrong_arguments_are_explained() {
     for (arguments, reason) in [
         (vec!["circuit", "r1cs", "uptime:N=17", "--out", "x"], "devices"),
-        (vec!["circuit", "r1cs", "coverage", "--out", "x"], "coverage"),
+        (vec!["circuit", "r1cs", "presence", "--out", "x"], "presence"),
+        (vec!["circuit", "r1cs", "coverage:M=15", "--out", "x"], "1 to 14"),
         (vec!["circuit", "r1cs", "uptime:Q=1", "--out", "x"], "Q"),
         (vec!["demo", "--loss", "101"], "101"),
         (vec!["prove"], "required"),
@@ -384,7 +385,10 @@ fn wrong_arguments_are_explained() {
         "verify",
         "export",
         "circuit",
+        "coverage",
+        "epoch",
         "keys",
+        "simulate",
         "Exit codes",
     ] {
         assert!(help.contains(command), "{command}");
