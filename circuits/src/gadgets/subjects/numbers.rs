@@ -92,8 +92,8 @@ pub(super) fn canonical_bits() -> Subject<'static, Fr, Fr> {
     let mut valid = vec![Fr::ZERO, Fr::ONE, Fr::from(edge) - Fr::ONE];
     valid.extend(Draw::new(2).elements(3));
     // Bits of a number E >= r instead of those of E - r, one for each place at which the comparison may decide.
-    let modulus = top_bits(&Fr::MODULUS);
     let width = Fr::MODULUS_BIT_SIZE;
+    let modulus = top_bits(&Fr::MODULUS, width as usize);
     let mut numbers: Vec<BigInt<4>> = (1u32..)
         .zip(&modulus)
         .filter(|(_, one)| !**one)
