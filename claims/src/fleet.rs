@@ -218,4 +218,6 @@ impl Fleet {
 #[cfg(test)]
 mod hostile;
 #[cfg(test)]
+mod opened;
+#[cfg(test)]
 mod tests;

@@ -2,8 +2,8 @@
 //!
 //! **Relation.** `docs/protocol.md`, section 10; native twin `popw_claims::vote::Witness::evaluate`.
 //!
-//! **Cost.** A row for each bit of the bitmap and its digest as in U1; about 8,800 for the watcher, its signature and all else. Exact counts:
-//! `circuits/counts.csv`.
+//! **Cost.** A row for each bit of the bitmap, its digest as in U1, a row for each published word but the last; 8,141 for all else (W = 8, L = 3).
+//! Exact counts: `circuits/counts.csv`.
 //!
 //! **Order.** parameters -> seat -> bitmap, digest -> watcher, signature -> registry -> outputs.
 
