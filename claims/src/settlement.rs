@@ -1,18 +1,32 @@
-//! The keccak trees of the contract: zone leaves under the attestation root, claim leaves under a zone's
-//! claim root (`docs/protocol.md` section 5). Pairs are sorted, so that OpenZeppelin's `MerkleProof` verifies
-//! the paths.
+//! What the contract keeps of a zone, in keccak: the word that its digests are, and the tree of its claims
+//! (`docs/protocol.md` section 5). Pairs are sorted, so that OpenZeppelin's `MerkleProof` verifies the paths.
 //!
 //! Depends on [`crate::field`]. Next: the contract itself, `verifier/contracts/`.
 
 use crate::field::{Fr, keccak256, to_be_bytes};
 
+/// Rows of the settlement data in a leaf of the claim tree; a zone of fewer devices is one leaf.
+pub const ROWS_PER_LEAF: usize = 8;
+
+/// Bytes of a row: payee (20), score (4).
+pub const ROW_BYTES: usize = 24;
+
 /// Why a tree or a path is refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum SettlementError {
-    /// A tree of nothing has no root.
-    #[error("a tree needs at least one leaf")]
-    NoLeaves,
+    /// The number of leaves is not a power of two.
+    #[error("{leaves} leaves; expected a power of two")]
+    LeafCount {
+        /// The refused number.
+        leaves: usize,
+    },
+    /// The rows are not those of 1, 16, 256 or 4,096 devices.
+    #[error("{bytes} bytes of rows; expected {ROW_BYTES} for each of 1 or a power of two, 8 at least, devices")]
+    RowBytes {
+        /// The refused length.
+        bytes: usize,
+    },
     /// No leaf has this number.
     #[error("leaf {index}: expected a leaf below {leaves}")]
     NoSuchLeaf {
@@ -31,30 +45,27 @@ pub enum SettlementError {
     },
 }
 
-/// A device that can claim: `keccak256(bytes.concat(keccak256(abi.encode(uint64 e, uint64 index, address
-/// payee, uint32 score))))`, or 0 when payee or score is 0. `index` is the registry index.
+/// A leaf of the claim tree: `keccak256(uint64 epoch || uint64 index of the first device || rows)`, big-endian.
+/// 40 or 208 bytes, never the 64 of two nodes, so a leaf cannot be taken for a node.
 #[must_use]
-pub fn claim_leaf(epoch: u64, index: u64, payee: &[u8; 20], score: u32) -> [u8; 32] {
-    if *payee == [0; 20] || score == 0 {
-        return [0; 32];
-    }
-    let mut words = [[0; 32]; 4];
-    words[0][24..].copy_from_slice(&epoch.to_be_bytes());
-    words[1][24..].copy_from_slice(&index.to_be_bytes());
-    words[2][12..].copy_from_slice(payee);
-    words[3][28..].copy_from_slice(&score.to_be_bytes());
-    keccak256(&keccak256(words.as_flattened()))
+pub fn claim_leaf(epoch: u64, first_index: u64, rows: &[u8]) -> [u8; 32] {
+    keccak256(&[&epoch.to_be_bytes(), &first_index.to_be_bytes(), rows].concat())
 }
 
-/// What stands on chain for a zone's digests: `keccak256(bytes.concat(keccak256(abi.encode(uint64 zone,
-/// bytes32 keccak256(digests)))))`, the digests being 32 big-endian bytes each.
+/// What stands on chain for a zone's digests while no seat is demanded: `keccak256` of the digests, 32 big-endian
+/// bytes each.
 #[must_use]
-pub fn zone_leaf(zone: u64, digests: &[Fr]) -> [u8; 32] {
+pub fn standing(digests: &[Fr]) -> [u8; 32] {
     let bytes: Vec<u8> = digests.iter().flat_map(to_be_bytes).collect();
-    let mut words = [[0; 32]; 2];
-    words[0][24..].copy_from_slice(&zone.to_be_bytes());
-    words[1] = keccak256(&bytes);
-    keccak256(&keccak256(words.as_flattened()))
+    keccak256(&bytes)
+}
+
+/// Names the votes of an epoch: `keccak256` over what stands for zones 0, 1, .. It is not on chain; two runs over
+/// one epoch compare it.
+#[must_use]
+pub fn attestations_hash<'a>(digests: impl IntoIterator<Item = &'a [Fr]>) -> [u8; 32] {
+    let words: Vec<[u8; 32]> = digests.into_iter().map(standing).collect();
+    keccak256(words.as_flattened())
 }
 
 /// `keccak256(min || max)`.
@@ -67,7 +78,7 @@ pub fn sorted_pair(left: &[u8; 32], right: &[u8; 32]) -> [u8; 32] {
     )
 }
 
-/// A binary tree of sorted pairs; an odd node moves up unchanged.
+/// A binary tree of sorted pairs over a power of two of leaves.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeccakTree {
     /// From the leaves to the root.
@@ -79,48 +90,40 @@ impl KeccakTree {
     /// The tree of some leaves.
     ///
     /// # Errors
-    /// [`SettlementError::NoLeaves`].
+    /// [`SettlementError::LeafCount`].
     pub fn new(leaves: Vec<[u8; 32]>) -> Result<Self, SettlementError> {
-        let mut levels = Vec::new();
-        let mut nodes = leaves;
-        while nodes.len() > 1 {
-            let parents = nodes
-                .chunks(2)
-                .map(|pair| match pair {
-                    [left, right] => sorted_pair(left, right),
-                    odd => odd.first().copied().unwrap_or_default(),
-                })
-                .collect();
-            levels.push(std::mem::replace(&mut nodes, parents));
+        if !leaves.len().is_power_of_two() {
+            return Err(SettlementError::LeafCount {
+                leaves: leaves.len(),
+            });
         }
-        let root = *nodes.first().ok_or(SettlementError::NoLeaves)?;
-        levels.push(nodes);
+        let mut levels = vec![leaves];
+        while let Some(nodes) = levels.last().filter(|nodes| nodes.len() > 1) {
+            let pairs = nodes.as_chunks::<2>().0;
+            levels.push(pairs.iter().map(|[left, right]| sorted_pair(left, right)).collect());
+        }
+        let root = levels.last().and_then(|top| top.first().copied()).unwrap_or_default();
         Ok(Self { levels, root })
     }
 
-    /// The claim tree of a zone, from the registry index of its first device and payee and score of each
-    /// device.
+    /// The claim tree of a zone, from the registry index of its first device and the rows of the settlement data
+    /// (payee and score of each device, in registry order).
     ///
     /// # Errors
-    /// [`SettlementError::NoLeaves`].
-    pub fn of_claims(
-        epoch: u64,
-        first_index: u64,
-        claims: impl IntoIterator<Item = ([u8; 20], u32)>,
-    ) -> Result<Self, SettlementError> {
-        let leaf = |(index, (payee, score)): (u64, ([u8; 20], u32))| claim_leaf(epoch, index, &payee, score);
-        Self::new((first_index..).zip(claims).map(leaf).collect())
-    }
-
-    /// The attestation tree of an epoch, from the digests of zone 0, 1, ..
-    ///
-    /// # Errors
-    /// [`SettlementError::NoLeaves`].
-    pub fn of_zones<'a>(digests: impl IntoIterator<Item = &'a [Fr]>) -> Result<Self, SettlementError> {
+    /// [`SettlementError::RowBytes`].
+    pub fn of_claims(epoch: u64, first_index: u64, rows: &[u8]) -> Result<Self, SettlementError> {
+        let refused = SettlementError::RowBytes { bytes: rows.len() };
+        let devices = rows.len() / ROW_BYTES;
+        let whole = rows.len() % ROW_BYTES == 0 && devices.is_power_of_two();
+        if !whole || (1 < devices && devices < ROWS_PER_LEAF) {
+            return Err(refused);
+        }
+        let leaves = rows.chunks(ROWS_PER_LEAF * ROW_BYTES);
+        let first_of_leaf = (first_index..).step_by(ROWS_PER_LEAF);
         Self::new(
-            (0..)
-                .zip(digests)
-                .map(|(zone, digests)| zone_leaf(zone, digests))
+            leaves
+                .zip(first_of_leaf)
+                .map(|(rows, first)| claim_leaf(epoch, first, rows))
                 .collect(),
         )
     }
@@ -137,7 +140,7 @@ impl KeccakTree {
         self.levels.first().map_or(&[], Vec::as_slice)
     }
 
-    /// The siblings from a leaf up to the root; levels where the node is odd have none.
+    /// The siblings from a leaf up to the root.
     ///
     /// # Errors
     /// [`SettlementError::NoSuchLeaf`].
@@ -184,11 +187,12 @@ mod tests {
 
     #[test]
     fn paths_of_trees_of_every_size() {
-        for size in 1..=17u8 {
+        for size in [1, 2, 4, 8, 16, 32u8] {
             let leaves: Vec<[u8; 32]> = (0..size).map(|i| keccak256(&[i])).collect();
             let tree = KeccakTree::new(leaves.clone()).unwrap();
             for (index, leaf) in leaves.iter().enumerate() {
                 let path = tree.path(index).unwrap();
+                assert_eq!(1 << path.len(), size, "{index}");
                 assert_eq!(
                     verify_keccak_path(leaf, &path, &tree.root()),
                     Ok(()),
@@ -201,20 +205,25 @@ mod tests {
     }
 
     #[test]
-    fn an_odd_node_moves_up_unchanged() {
-        let [a, b, c] = [1, 2, 3].map(|i| keccak256(&[i]));
-        let tree = KeccakTree::new(vec![a, b, c]).unwrap();
-        assert_eq!(tree.root(), sorted_pair(&sorted_pair(&a, &b), &c));
-        assert_eq!(tree.path(2).unwrap(), [sorted_pair(&a, &b)]);
+    fn a_node_hashes_its_children_sorted() {
+        let [a, b, c, d] = [1, 2, 3, 4].map(|i| keccak256(&[i]));
+        let tree = KeccakTree::new(vec![a, b, c, d]).unwrap();
+        assert_eq!(tree.root(), sorted_pair(&sorted_pair(&a, &b), &sorted_pair(&c, &d)));
+        assert_eq!(tree.path(2).unwrap(), [d, sorted_pair(&a, &b)]);
         assert_eq!(KeccakTree::new(vec![a]).unwrap().root(), a);
         assert_eq!(sorted_pair(&a, &b), sorted_pair(&b, &a));
     }
 
     #[test]
     fn refusals() {
-        assert_eq!(KeccakTree::new(vec![]), Err(SettlementError::NoLeaves));
-        assert_eq!(KeccakTree::of_claims(1, 0, []), Err(SettlementError::NoLeaves));
-        assert_eq!(KeccakTree::of_zones([]), Err(SettlementError::NoLeaves));
+        for leaves in [0, 3, 6] {
+            let refused = KeccakTree::new(vec![[0; 32]; leaves]);
+            assert_eq!(refused, Err(SettlementError::LeafCount { leaves }));
+        }
+        for bytes in [0, 1, 23, 25, 2 * 24, 4 * 24, 9 * 24, 16 * 24 + 1] {
+            let refused = KeccakTree::of_claims(1, 0, &vec![0; bytes]);
+            assert_eq!(refused, Err(SettlementError::RowBytes { bytes }));
+        }
         let tree = KeccakTree::new(vec![[1; 32]; 2]).unwrap();
         assert_eq!(
             tree.path(2),
@@ -223,28 +232,33 @@ mod tests {
     }
 
     #[test]
-    fn claims_of_nothing_are_zero() {
-        assert_eq!(claim_leaf(1, 2, &[0; 20], 5), [0; 32]);
-        assert_eq!(claim_leaf(1, 2, &[3; 20], 0), [0; 32]);
-        let base = claim_leaf(1, 2, &[3; 20], 5);
-        let changed = [
-            claim_leaf(2, 2, &[3; 20], 5),
-            claim_leaf(1, 3, &[3; 20], 5),
-            claim_leaf(1, 2, &[4; 20], 5),
-            claim_leaf(1, 2, &[3; 20], 6),
-        ];
-        assert!(changed.iter().all(|leaf| *leaf != base));
-        let tree = KeccakTree::of_claims(1, 2, [([3; 20], 5), ([3; 20], 0)]).unwrap();
-        assert_eq!(tree.leaves(), [base, [0; 32]]);
+    fn a_claim_leaf_binds_epoch_index_and_every_row() {
+        let rows: Vec<u8> = (0..=255).cycle().take(16 * ROW_BYTES).collect();
+        let (low, high) = rows.split_at(8 * ROW_BYTES);
+        let tree = KeccakTree::of_claims(1, 32, &rows).unwrap();
+        let leaves = [claim_leaf(1, 32, low), claim_leaf(1, 40, high)];
+        assert_eq!(tree.leaves(), leaves);
+        assert_ne!(claim_leaf(2, 32, low), leaves[0]);
+        assert_ne!(claim_leaf(1, 33, low), leaves[0]);
+        for index in 0..low.len() {
+            let mut changed = low.to_vec();
+            changed[index] ^= 1;
+            assert_ne!(claim_leaf(1, 32, &changed), leaves[0], "byte {index}");
+        }
+        let alone = KeccakTree::of_claims(1, 32, &rows[..ROW_BYTES]).unwrap();
+        assert_eq!(alone.root(), claim_leaf(1, 32, &rows[..ROW_BYTES]));
     }
 
     #[test]
-    fn zone_leaves_bind_zone_and_digests() {
-        let digests = [Fr::from(1u64), Fr::from(2u64)];
-        let base = zone_leaf(0, &digests);
-        assert_ne!(base, zone_leaf(1, &digests));
-        assert_ne!(base, zone_leaf(0, &digests[..1]));
-        let tree = KeccakTree::of_zones([&digests[..], &digests[..]]).unwrap();
-        assert_eq!(tree.leaves(), [base, zone_leaf(1, &digests)]);
+    fn what_stands_binds_every_digest_and_its_seat() {
+        let [a, b, c] = [1u64, 2, 3].map(Fr::from);
+        let base = standing(&[a, b]);
+        assert_eq!(base, keccak256(&[to_be_bytes(&a), to_be_bytes(&b)].concat()));
+        for other in [&[b, a][..], &[a], &[a, b, c], &[a, c]] {
+            assert_ne!(standing(other), base);
+        }
+        let epoch = |zones: &[[Fr; 2]]| attestations_hash(zones.iter().map(|zone| &zone[..]));
+        assert_eq!(epoch(&[[a, b]]), keccak256(&base));
+        assert_ne!(epoch(&[[a, b], [b, c]]), epoch(&[[b, c], [a, b]]));
     }
 }

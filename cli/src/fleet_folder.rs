@@ -3,7 +3,7 @@
 use crate::failure::Failure;
 use popw_claims::field::to_decimal;
 use popw_claims::fleet::{Attestations, Claim, Encoding, Fleet, Rejection, Source};
-use popw_claims::settlement::KeccakTree;
+use popw_claims::settlement::{KeccakTree, ROW_BYTES, ROWS_PER_LEAF};
 use serde_json::json;
 use std::fs::File;
 use std::path::Path;
@@ -59,7 +59,7 @@ fn open(path: &Path) -> Result<Source<File>, Failure> {
     })
 }
 
-/// `settle.json`: the arguments of `settle` but for path and proof.
+/// `settle.json`: the arguments of `settle` but for the proof.
 pub fn settlement_json(claim: &Claim) -> serde_json::Value {
     json!({
         "zone": claim.statement.zone,
@@ -68,55 +68,55 @@ pub fn settlement_json(claim: &Claim) -> serde_json::Value {
     })
 }
 
-/// `claims.json`: leaf and path of each device that may claim.
+/// `claims.json`: the leaves of the claim tree with their paths, and who may claim with each.
 ///
 /// # Errors
-/// If the zone has no devices.
+/// Never, for the settlement data of a claim.
 pub fn claims_json(fleet: &Fleet, claim: &Claim) -> Result<serde_json::Value, Failure> {
     let tree = claim_tree(fleet, claim)?;
-    let first = claim.statement.zone * fleet.shape().devices as u64;
-    let hex_of = |node: &[u8; 32]| format!("0x{}", hex::encode(node));
-    let mut devices = Vec::new();
-    for (place, (payee, score)) in payees_and_scores(fleet, claim).into_iter().enumerate() {
-        if payee == [0; 20] || score == 0 {
-            continue;
-        }
-        let path = tree.path(place).map_err(Failure::internal)?;
-        devices.push(json!({
-            "index": first + place as u64,
-            "payee": format!("0x{}", hex::encode(payee)),
-            "score": score,
-            "leaf": hex_of(&tree.leaves()[place]),
-            "path": path.iter().map(hex_of).collect::<Vec<_>>(),
+    let hex_of = |bytes: &[u8]| format!("0x{}", hex::encode(bytes));
+    let mut leaves = Vec::new();
+    let rows_of_leaves = rows(fleet, claim).chunks(ROWS_PER_LEAF * ROW_BYTES);
+    let first_indices = (first_index(fleet, claim)..).step_by(ROWS_PER_LEAF);
+    for (number, (rows, first)) in rows_of_leaves.zip(first_indices).enumerate() {
+        let path = tree.path(number).map_err(Failure::internal)?;
+        let claims: Vec<serde_json::Value> = (first..)
+            .zip(rows.as_chunks::<ROW_BYTES>().0)
+            .map(|(index, row)| (index, row.split_at(20)))
+            .filter(|(_, (payee, score))| payee.iter().any(|byte| *byte != 0) && *score != [0; 4])
+            .map(|(index, (payee, score))| {
+                let score = score.iter().fold(0, |sum, byte| sum << 8 | u32::from(*byte));
+                json!({ "index": index, "payee": hex_of(payee), "score": score })
+            })
+            .collect();
+        leaves.push(json!({
+            "first_index": first,
+            "rows": hex_of(rows),
+            "path": path.iter().map(|node| hex_of(node)).collect::<Vec<_>>(),
+            "claims": claims,
         }));
     }
-    Ok(
-        json!({ "epoch": fleet.epoch().number(), "zone": claim.statement.zone, "root": hex_of(&tree.root()), "claims": devices }),
-    )
+    Ok(json!({
+        "epoch": fleet.epoch().number(), "zone": claim.statement.zone, "root": hex_of(&tree.root()), "leaves": leaves,
+    }))
 }
 
 /// The keccak tree that the contract builds from the settlement data.
 ///
 /// # Errors
-/// If the zone has no devices.
+/// Never, for the settlement data of a claim.
 pub fn claim_tree(fleet: &Fleet, claim: &Claim) -> Result<KeccakTree, Failure> {
-    let first = claim.statement.zone * fleet.shape().devices as u64;
-    KeccakTree::of_claims(fleet.epoch().number(), first, payees_and_scores(fleet, claim))
-        .map_err(Failure::internal)
+    let first = first_index(fleet, claim);
+    KeccakTree::of_claims(fleet.epoch().number(), first, rows(fleet, claim)).map_err(Failure::internal)
 }
 
-/// Payee and score of each device, as the settlement data has them.
-fn payees_and_scores(fleet: &Fleet, claim: &Claim) -> Vec<([u8; 20], u32)> {
-    let rows = claim
-        .settlement_data
-        .as_chunks::<24>()
-        .0
-        .iter()
-        .take(fleet.shape().devices);
-    rows.map(|row| {
-        let mut payee = [0; 20];
-        payee.copy_from_slice(&row[..20]);
-        (payee, u32::from_be_bytes([row[20], row[21], row[22], row[23]]))
-    })
-    .collect()
+/// Registry index of a zone's first device.
+fn first_index(fleet: &Fleet, claim: &Claim) -> u64 {
+    claim.statement.zone * fleet.shape().devices as u64
+}
+
+/// The rows of the settlement data: payee and score of each device.
+fn rows<'a>(fleet: &Fleet, claim: &'a Claim) -> &'a [u8] {
+    let bytes = ROW_BYTES * fleet.shape().devices;
+    claim.settlement_data.get(..bytes).unwrap_or_default()
 }

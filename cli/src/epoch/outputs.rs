@@ -3,8 +3,8 @@
 use crate::failure::Failure;
 use crate::files::{Streamed, create_folder, write};
 use crate::fleet_folder::{claims_json, settlement_json};
+use popw_claims::field::{Fr, to_be_bytes};
 use popw_claims::fleet::{Claim, Fleet, Rejection};
-use popw_claims::settlement::KeccakTree;
 use popw_verifier::{Bn254, Proof, snarkjs};
 use serde_json::json;
 use std::path::{Path, PathBuf};
@@ -38,7 +38,7 @@ impl Outputs {
         self.folder.join("verification_key.json")
     }
 
-    /// `attestations.json`: the root that is posted, and the digests behind it.
+    /// `attestations.json`: the digests that are posted.
     pub fn attestations(&self) -> PathBuf {
         self.folder.join("attestations.json")
     }
@@ -48,7 +48,7 @@ impl Outputs {
         self.folder.join("rejected.jsonl")
     }
 
-    /// `claims.json`: leaf and path of each device that may claim, zone by zone.
+    /// `claims.json`: the leaves of the claim trees with their paths, and who may claim with each, zone by zone.
     pub fn claims(&self) -> PathBuf {
         self.folder.join("claims.json")
     }
@@ -77,12 +77,12 @@ impl Outputs {
     ///
     /// # Errors
     /// If a file cannot be written.
-    pub fn write_zone(&self, claim: &Claim, path: &[[u8; 32]], proof: &Proof<Bn254>) -> Result<(), Failure> {
+    pub fn write_zone(&self, claim: &Claim, proof: &Proof<Bn254>) -> Result<(), Failure> {
         let zone = claim.statement.zone;
         let proof = snarkjs::write_proof(proof).map_err(Failure::internal)?;
         write(&self.proof(zone), proof)?;
         write(&self.public(zone), public_json(claim)?)?;
-        write(&self.settlement(zone), settlement(claim, path))
+        write(&self.settlement(zone), settlement_json(claim).to_string())
     }
 }
 
@@ -92,16 +92,6 @@ impl Outputs {
 /// Never, for the seven inputs of a claim.
 pub fn public_json(claim: &Claim) -> Result<String, Failure> {
     snarkjs::write_public(&claim.statement.public_inputs()).map_err(Failure::internal)
-}
-
-/// `settle/ZONE.json`: the arguments of `settle` but for the proof.
-pub fn settlement(claim: &Claim, path: &[[u8; 32]]) -> String {
-    let mut settlement = settlement_json(claim);
-    settlement["path"] = path
-        .iter()
-        .map(|node| format!("0x{}", hex::encode(node)))
-        .collect();
-    settlement.to_string()
 }
 
 /// `claims.json`: one object whose `zones` are lines of their own.
@@ -159,24 +149,12 @@ pub fn rejected_line(rejection: &Rejection) -> String {
     format!("{line}\n")
 }
 
-/// `attestations.json`: the root that is posted on chain, and the digests of each zone, 0x and 32 bytes each.
-pub fn attestations_json(root: &[u8; 32], digests: &[Vec<popw_verifier::Fr>]) -> String {
-    let hex_of = |bytes: &[u8]| format!("0x{}", hex::encode(bytes));
+/// `attestations.json`: the digests of zones 0, 1, .. that are posted on chain, 0x and 32 bytes each.
+pub fn attestations_json(digests: &[Vec<Fr>]) -> String {
+    let digest = |digest| format!("0x{}", hex::encode(to_be_bytes(digest)));
     let digests: Vec<Vec<String>> = digests
         .iter()
-        .map(|zone| {
-            zone.iter()
-                .map(|digest| hex_of(&popw_claims::field::to_be_bytes(digest)))
-                .collect()
-        })
+        .map(|zone| zone.iter().map(digest).collect())
         .collect();
-    json!({ "root": hex_of(root), "digests": digests }).to_string()
-}
-
-/// The tree over the digests of zones 0, 1, ..
-///
-/// # Errors
-/// If there are no zones.
-pub fn attestation_tree(digests: &[Vec<popw_verifier::Fr>]) -> Result<KeccakTree, Failure> {
-    KeccakTree::of_zones(digests.iter().map(Vec::as_slice)).map_err(Failure::input)
+    json!({ "digests": digests }).to_string()
 }

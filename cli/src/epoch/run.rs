@@ -18,7 +18,7 @@ use crate::fleet_folder;
 use crate::screen::{Screen, show};
 use popw_claims::field::to_decimal;
 use popw_claims::fleet::{Attestations, Claim, Fleet};
-use popw_claims::settlement::KeccakTree;
+use popw_claims::settlement::attestations_hash;
 use popw_prover::dev_key::is_dev;
 use popw_prover::{CircuitId, DevKey, Phase, Progress, Prover, Watch, claim, export};
 use popw_verifier::snarkjs;
@@ -50,7 +50,7 @@ pub struct Args {
 struct Epoch {
     fleet: Fleet,
     attestations: Attestations<File>,
-    tree: KeccakTree,
+    attestations_hash: [u8; 32],
     prover: Prover,
 }
 
@@ -83,7 +83,7 @@ pub fn run(args: &Args) -> Result<(), Failure> {
     })?;
     unwritten.map_or(Ok(()), Err)?;
     let digests: Vec<_> = (0..=last_zone).map(|zone| attestations.digests(zone)).collect();
-    let tree = attestation_tree(&digests)?;
+    let attestations_hash = attestations_hash(digests.iter().map(Vec::as_slice));
     let (prover, circuit_id) = open_key(args, &fleet, &screen)?;
     let verification_key =
         snarkjs::write_verifying_key(prover.verifier().key()).map_err(Failure::internal)?;
@@ -92,17 +92,17 @@ pub fn run(args: &Args) -> Result<(), Failure> {
         circuit: CircuitName::Uptime(*fleet.shape()).to_string(),
         circuit_id: circuit_id.to_string(),
         verifying_key: hex::encode(Sha256::digest(&verification_key)),
-        attestation_root: hex::encode(tree.root()),
+        attestations: hex::encode(attestations_hash),
     };
     // From here on the folder is this run's, and no file of another is overwritten.
     let mut state = State::open(&outputs.state(), &header)?;
     write(&outputs.verification_key(), &verification_key)?;
-    write(&outputs.attestations(), attestations_json(&tree.root(), &digests))?;
+    write(&outputs.attestations(), attestations_json(&digests))?;
     rejected.finish()?;
     let mut epoch = Epoch {
         fleet,
         attestations,
-        tree,
+        attestations_hash,
         prover,
     };
 
@@ -121,7 +121,7 @@ pub fn run(args: &Args) -> Result<(), Failure> {
     let totals = epoch.audit(&zones, &outputs, &state)?;
     write(
         &outputs.report(),
-        totals.report(&epoch.fleet, &args.fleet, &epoch.tree, &rejections),
+        totals.report(&epoch.fleet, &args.fleet, &epoch.attestations_hash, &rejections),
     )?;
     let summary = Summary {
         circuit: CircuitName::Uptime(*epoch.fleet.shape()).to_string(),
@@ -130,7 +130,7 @@ pub fn run(args: &Args) -> Result<(), Failure> {
         devices_proven: totals.devices_in(&open),
         proving,
         attestations: epoch.attestations.len(),
-        attestation_root: epoch.tree.root(),
+        attestations_hash: epoch.attestations_hash,
         rejections,
         totals,
         times: screen.finish(),
@@ -188,12 +188,6 @@ impl Epoch {
         self.fleet.claim(zone, &votes).map_err(Failure::input)
     }
 
-    /// From a zone's leaf to the attestation root.
-    fn path(&self, zone: u64) -> Result<Vec<[u8; 32]>, Failure> {
-        let place = usize::try_from(zone).map_err(Failure::internal)?;
-        self.tree.path(place).map_err(Failure::internal)
-    }
-
     /// Proves a zone, writes its files and records it.
     fn prove(
         &mut self,
@@ -214,7 +208,7 @@ impl Epoch {
             .prove(&assignment, &mut OsRng, &Watch::new(screen))
             .map_err(|error| Failure::internal(claim::explained(error, shape, &assignment)))?;
         screen.begin("writing files");
-        outputs.write_zone(&claim, &self.path(zone)?, &proof)?;
+        outputs.write_zone(&claim, &proof)?;
         state.record(done(&claim))
     }
 
@@ -236,7 +230,7 @@ impl Epoch {
                 return Err(refuse(&outputs.state(), "the record is not the claim's"));
             }
             let expected = [
-                (outputs.settlement(*zone), settlement(&claim, &self.path(*zone)?)),
+                (outputs.settlement(*zone), settlement_json(&claim).to_string()),
                 (outputs.public(*zone), public_json(&claim)?),
             ];
             for (path, expected) in expected {

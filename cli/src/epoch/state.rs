@@ -24,7 +24,7 @@ pub struct Header {
     /// SHA-256 of the verifying key, as `verification_key.json`.
     pub verifying_key: String,
     /// Keccak root over the zones' digests.
-    pub attestation_root: String,
+    pub attestations: String,
 }
 
 /// A zone whose files are on disk.
@@ -144,7 +144,7 @@ mod tests {
             circuit: "uptime:N=1,W=3,S=24".to_owned(),
             circuit_id: "2".to_owned(),
             verifying_key: "3".to_owned(),
-            attestation_root: "4".to_owned(),
+            attestations: "4".to_owned(),
         }
     }
 
@@ -198,7 +198,7 @@ mod tests {
         assert!(refused.message.contains("another run"), "{}", refused.message);
         drop(state);
         let other = Header {
-            attestation_root: "6".to_owned(),
+            attestations: "6".to_owned(),
             ..header()
         };
         let refused = State::open(&path, &other).err().unwrap();

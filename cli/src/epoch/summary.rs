@@ -21,7 +21,7 @@ pub struct Summary {
     /// Votes that count.
     pub attestations: usize,
     /// What is posted on chain.
-    pub attestation_root: [u8; 32],
+    pub attestations_hash: [u8; 32],
     /// Votes that do not.
     pub rejections: Rejections,
     /// Sums over all zones.
@@ -61,7 +61,7 @@ impl Summary {
             "seats_absent": self.totals.seats_absent(),
             "rejected": counts,
             "total_score": self.totals.score,
-            "attestation_root": hex::encode(self.attestation_root),
+            "attestations_hash": hex::encode(self.attestations_hash),
             "proving_seconds": self.proving.as_secs_f64(),
             "devices_per_second": self.devices_per_second(),
             "seconds": seconds,

@@ -5,7 +5,6 @@ use crate::report::uptime::{
 };
 use popw_claims::field::to_decimal;
 use popw_claims::fleet::{Claim, Fleet, Reason, Rejection};
-use popw_claims::settlement::KeccakTree;
 use popw_claims::uptime::{Preset, agreed_slots};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -108,7 +107,7 @@ impl Totals {
     }
 
     /// `report.html`.
-    pub fn report(&self, fleet: &Fleet, folder: &Path, tree: &KeccakTree, rejections: &Rejections) -> String {
+    pub fn report(&self, fleet: &Fleet, folder: &Path, attestations_hash: &[u8; 32], rejections: &Rejections) -> String {
         let (shape, parameters) = (fleet.shape(), fleet.parameters());
         let (seconds, quorum) = (parameters.epoch_seconds, parameters.quorum);
         let is_this = |preset: &Preset| {
@@ -133,7 +132,7 @@ impl Totals {
             epoch_tag: to_decimal(&fleet.epoch_tag()),
             registry_root: to_decimal(&fleet.context().registry_root),
             params_hash: to_decimal(&fleet.context().parameters_hash),
-            attestation_root: format!("0x{}", hex::encode(tree.root())),
+            attestations_hash: format!("0x{}", hex::encode(attestations_hash)),
             tally: self.tally.clone(),
             seats: self.seats.clone(),
             rejections: rejections.collect(),

@@ -55,7 +55,7 @@ pub struct UptimeReport {
     /// The hash of the parameters, as it is to be printed.
     pub params_hash: String,
     /// ATT, the attestation root on chain, as it is to be printed.
-    pub attestation_root: String,
+    pub attestations_hash: String,
     /// Devices, zones, slots, outages.
     pub tally: Tally,
     /// Attestations of each seat, in seat order.
@@ -488,7 +488,7 @@ impl UptimeReport {
             ("Epoch tag", self.epoch_tag.clone()),
             ("Registry root", self.registry_root.clone()),
             ("Parameters hash", self.params_hash.clone()),
-            ("Attestation root", self.attestation_root.clone()),
+            ("Hash of the attestations", self.attestations_hash.clone()),
         ]);
         section("Rule and identifiers", "", [parameters, identifiers])
     }

@@ -22,7 +22,7 @@ fn report(tally: Tally, slots: usize) -> UptimeReport {
         epoch_tag: "0x01".to_owned(),
         registry_root: "0x02".to_owned(),
         params_hash: "0x03".to_owned(),
-        attestation_root: "0x04".to_owned(),
+        attestations_hash: "0x04".to_owned(),
         tally,
         seats: vec![
             SeatCount {
@@ -123,7 +123,7 @@ fn hostile_texts_stay_texts() {
         epoch_tag: hostile(),
         registry_root: hostile(),
         params_hash: hostile(),
-        attestation_root: hostile(),
+        attestations_hash: hostile(),
         epoch: u64::MAX,
         epoch_start: u64::MAX,
         rejections: vec![rejection; 1_000],
