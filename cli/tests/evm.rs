@@ -20,7 +20,7 @@ use popw::evm::{
 };
 use popw_verifier::{
     ProofPoint, ProofWords, Verifier, VerifyError, Word, WordError,
-    solidity::{Grade, calldata, creation_bytecode, settlement_bytecode},
+    solidity::{Contract, Grade, calldata, contract_bytecode, creation_bytecode},
     words::{g1_to_words, inputs_from_be_bytes, inputs_to_be_bytes, proof_to_words},
 };
 use std::{env, fs};
@@ -641,7 +641,7 @@ fn deploy(evm: &mut Evm, verifier: Address, epoch: &Epoch) -> Result<Address, Ev
     let predicted = create_address(DEPLOYER, evm.nonce(DEPLOYER));
     let deployment = evm.deploy(
         DEPLOYER,
-        &settlement_bytecode().unwrap(),
+        &contract_bytecode(Contract::UptimeSettlement).unwrap(),
         &epoch.arguments(verifier).abi_encode(),
     )?;
     assert_eq!(deployment.address, predicted);
@@ -1111,7 +1111,11 @@ fn the_constructor_refuses_what_could_never_settle() {
             ..arguments
         },
     ] {
-        let outcome = evm.deploy(DEPLOYER, &settlement_bytecode().unwrap(), &arguments.abi_encode());
+        let outcome = evm.deploy(
+            DEPLOYER,
+            &contract_bytecode(Contract::UptimeSettlement).unwrap(),
+            &arguments.abi_encode(),
+        );
         assert_eq!(refusal(outcome), settlement(error.clone()));
     }
     deploy(evm, verifier, &good).unwrap();
@@ -1159,7 +1163,11 @@ fn deploying_a_settlement_costs_what_it_did() {
         .address;
     let arguments = Scene::deployed(16, 3).epoch.arguments(verifier);
     let deployed = evm
-        .deploy(DEPLOYER, &settlement_bytecode().unwrap(), &arguments.abi_encode())
+        .deploy(
+            DEPLOYER,
+            &contract_bytecode(Contract::UptimeSettlement).unwrap(),
+            &arguments.abi_encode(),
+        )
         .unwrap();
     pin("deploy_settlement", 1, deployed.gas_used);
 }
