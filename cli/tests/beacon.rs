@@ -1,6 +1,6 @@
 //! `DrandBeacon.sol` beside its native twin, `popw::beacon`: real rounds of drand's quicknet and rounds of a network of
 //! our own, in an EVM in this process.
-#![allow(clippy::unwrap_used, reason = "tests")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 mod gas;
 
