@@ -4,6 +4,8 @@
 //   node compile.cjs --check              compile and compare with the committed artifacts; status 1 if they differ
 //   node compile.cjs --creation A.sol ..  compile other files; print {"<contract>": "<creation bytecode, hex>"}
 //
+// An artifact names the sources that went into it: ours with their SHA-256, and the packages in node_modules/ with their versions.
+//
 // A verifier's artifact holds creation bytecode in which the key's words are zero, and where they go: the template is
 // compiled with pseudo-random words in place of the key, which must occur exactly once, as one run (`bytes constant`
 // longer than a word is data behind the code, copied by CODECOPY, so its length and place do not depend on its
@@ -12,13 +14,18 @@
 
 "use strict";
 const { createHash } = require("node:crypto");
-const { readFileSync, writeFileSync } = require("node:fs");
+const { readdirSync, readFileSync, writeFileSync } = require("node:fs");
 const { basename, join } = require("node:path");
 const solc = require("solc");
 
 const TEMPLATE = "src/Groth16Verifier.sol.template";
-const SETTLEMENT = "src/UptimeSettlement.sol";
 const INPUT_COUNTS = [1, 2, 4, 7];
+/** Contracts that are deployed as they are: each has an artifact, and Rust a variant (verifier/src/solidity/artifact.rs). */
+const DEPLOYED = ["DrandBeacon", "EmergencyStop", "TimelockController", "UptimeSettlement", "VerifierRouter"];
+/** Files of packages that are compiled though nothing in src/ imports them. */
+const FOREIGN = ["@openzeppelin/contracts/governance/TimelockController.sol"];
+/** The longest code of a contract (EIP-170), in bytes. */
+const RUNTIME_BYTES_MAX = 24576;
 const SETTINGS = {
   optimizer: { enabled: true, runs: 1000000 },
   evmVersion: "prague",
@@ -29,24 +36,43 @@ const SETTINGS = {
 const read = (path) => readFileSync(join(__dirname, path), "utf8");
 const sha256 = (data) => createHash("sha256").update(data).digest("hex");
 
-/** Creation bytecode (hex) of every contract in `sources`, a map from file name to text. */
+/** The name of an npm package in an import path: `@scope/name/..` or `name/..`. */
+const packageOf = (path) => path.split("/", path.startsWith("@") ? 2 : 1).join("/");
+const packageVersion = (name) => JSON.parse(read(`node_modules/${name}/package.json`)).version;
+
+/** What is imported and not among the sources lies in node_modules/. */
+function packageFile(path) {
+  try {
+    return { contents: read(`node_modules/${path}`) };
+  } catch (error) {
+    return { error: error.message };
+  }
+}
+
+/** Of every contract in `sources`, a map from file name to text: creation bytecode (hex) and the files it was compiled from. */
 function compile(sources) {
+  const outputs = ["evm.bytecode.object", "evm.deployedBytecode.object", "metadata"];
   const input = {
     language: "Solidity",
     sources: Object.fromEntries(Object.entries(sources).map(([name, content]) => [name, { content }])),
-    settings: { ...SETTINGS, outputSelection: { "*": { "*": ["evm.bytecode.object"] } } },
+    settings: { ...SETTINGS, outputSelection: { "*": { "*": outputs } } },
   };
-  const output = JSON.parse(solc.compile(JSON.stringify(input)));
+  const output = JSON.parse(solc.compile(JSON.stringify(input), { import: packageFile }));
   if (output.errors?.length) {
     throw new Error(output.errors.map((error) => error.formattedMessage).join("\n"));
   }
-  const creation = {};
+  const compiled = {};
   for (const contracts of Object.values(output.contracts)) {
-    for (const [name, contract] of Object.entries(contracts)) {
-      if (contract.evm.bytecode.object) creation[name] = contract.evm.bytecode.object;
+    for (const [name, { evm, metadata }] of Object.entries(contracts)) {
+      if (!evm.bytecode.object) continue;
+      const runtime = evm.deployedBytecode.object.length / 2;
+      if (runtime > RUNTIME_BYTES_MAX) {
+        throw new Error(`${name}: ${runtime} bytes of code, at most ${RUNTIME_BYTES_MAX} are allowed (EIP-170)`);
+      }
+      compiled[name] = { creation: evm.bytecode.object, files: Object.keys(JSON.parse(metadata).sources).sort() };
     }
   }
-  return creation;
+  return compiled;
 }
 
 /** The template with a key of pseudo-random words, and that key (hex). */
@@ -76,7 +102,9 @@ function blank(creation, key, name) {
 
 /** Every artifact: file name -> text. */
 function artifacts() {
-  const sources = { [SETTLEMENT]: read(SETTLEMENT) };
+  const files = readdirSync(join(__dirname, "src")).filter((file) => file.endsWith(".sol"));
+  const sources = Object.fromEntries(files.map((file) => [`src/${file}`, read(`src/${file}`)]));
+  for (const path of FOREIGN) sources[path] = read(`node_modules/${path}`);
   const keys = {};
   for (const inputs of INPUT_COUNTS) {
     for (const grade of ["Ceremony", "Dev"]) {
@@ -86,31 +114,39 @@ function artifacts() {
       keys[name] = key;
     }
   }
-  const creation = compile(sources);
-  const about = (source) => ({
-    source,
-    source_sha256: sha256(read(source)),
-    solc: solc.version(),
-    settings: SETTINGS,
-  });
-  const json = (value) => JSON.stringify(value, null, 2) + "\n";
-  const files = {
-    "UptimeSettlement.json": json({ ...about(SETTLEMENT), creation: creation.UptimeSettlement }),
+  const compiled = compile(sources);
+  const about = (paths) => {
+    const ours = paths.filter((path) => path.startsWith("src/"));
+    const packages = new Set(paths.filter((path) => !path.startsWith("src/")).map(packageOf));
+    return {
+      sources: Object.fromEntries(ours.map((path) => [path, sha256(read(path))])),
+      packages: Object.fromEntries([...packages].map((name) => [name, packageVersion(name)])),
+      solc: solc.version(),
+      settings: SETTINGS,
+    };
   };
+  const json = (value) => JSON.stringify(value, null, 2) + "\n";
+  const texts = {};
+  for (const name of DEPLOYED) {
+    if (!compiled[name]) throw new Error(`no contract ${name} in src/ that could be deployed`);
+    const { creation, files } = compiled[name];
+    texts[`${name}.json`] = json({ ...about(files), creation });
+  }
   for (const inputs of INPUT_COUNTS) {
     const [ceremony, dev] = ["Ceremony", "Dev"].map((grade) => {
       const name = `${grade}Groth16Verifier${inputs}`;
-      return blank(creation[name], keys[name], name);
+      return blank(compiled[name].creation, keys[name], name);
     });
-    files[`Groth16Verifier${inputs}.json`] = json({ ...about(TEMPLATE), inputs, ceremony, dev });
+    texts[`Groth16Verifier${inputs}.json`] = json({ ...about([TEMPLATE]), inputs, ceremony, dev });
   }
-  return files;
+  return texts;
 }
 
 function main(args) {
   if (args[0] === "--creation") {
     const sources = Object.fromEntries(args.slice(1).map((path) => [basename(path), readFileSync(path, "utf8")]));
-    console.log(JSON.stringify(compile(sources)));
+    const compiled = Object.entries(compile(sources));
+    console.log(JSON.stringify(Object.fromEntries(compiled.map(([name, { creation }]) => [name, creation]))));
     return;
   }
   const check = args[0] === "--check";

@@ -6,7 +6,9 @@ mod common;
 
 use common::{key, prove, random_inputs, tools};
 use popw_verifier::{
-    solidity::{ExportError, Grade, calldata, contract_name, creation_bytecode, export, settlement_bytecode},
+    solidity::{
+        Contract, ExportError, Grade, calldata, contract_bytecode, contract_name, creation_bytecode, export,
+    },
     words::{g1_to_words, g2_to_words},
 };
 use sha2::{Digest, Sha256};
@@ -110,18 +112,27 @@ fn bytecode_of_two_keys_differs_in_the_key_only() {
 /// Needs no compiler: an edited contract whose artifact was not remade is noticed everywhere.
 #[test]
 fn artifacts_were_compiled_from_the_committed_sources() {
-    assert!(!settlement_bytecode().unwrap().is_empty());
+    for contract in Contract::ALL {
+        assert!(!contract_bytecode(contract).unwrap().is_empty());
+    }
+    let lock = fs::read_to_string(tools::contracts().join("package-lock.json")).unwrap();
+    let lock: serde_json::Value = serde_json::from_str(&lock).unwrap();
     let mut files = 0;
     for entry in fs::read_dir(tools::contracts().join("artifacts")).unwrap() {
         let text = fs::read_to_string(entry.unwrap().path()).unwrap();
         let artifact: serde_json::Value = serde_json::from_str(&text).unwrap();
-        let source = fs::read(tools::contracts().join(artifact["source"].as_str().unwrap())).unwrap();
-        assert_eq!(
-            artifact["source_sha256"],
-            hex::encode(Sha256::digest(source)),
-            "run node compile.cjs"
-        );
+        let sources = artifact["sources"].as_object().unwrap();
+        let packages = artifact["packages"].as_object().unwrap();
+        assert!(!sources.is_empty() || !packages.is_empty());
+        for (path, hash) in sources {
+            let source = fs::read(tools::contracts().join(path)).unwrap();
+            assert_eq!(*hash, hex::encode(Sha256::digest(source)), "run node compile.cjs");
+        }
+        for (package, version) in packages {
+            let locked = &lock["packages"][format!("node_modules/{package}")]["version"];
+            assert_eq!(version, locked, "run node compile.cjs");
+        }
         files += 1;
     }
-    assert_eq!(files, 5);
+    assert_eq!(files, 4 + Contract::ALL.len());
 }

@@ -102,15 +102,31 @@ mod tests {
         let shape = Shape::new(256, 8, 144);
         assert_eq!(shape.validate(), Ok(()));
         assert_eq!(Shape::of(&shape.uptime()), shape);
-        let changes: [(fn(&mut Shape), &str); 4] = [
-            (|s| s.devices = 32, "devices"),
-            (|s| s.watchers = 11, "watchers"),
-            (|s| s.slots = 3_529, "slots"),
-            (|s| s.seat_levels = 0, "seat_levels"),
+        let changed = [
+            (Shape { devices: 32, ..shape }, "devices"),
+            (
+                Shape {
+                    watchers: 11,
+                    ..shape
+                },
+                "watchers",
+            ),
+            (
+                Shape {
+                    slots: 3_529,
+                    ..shape
+                },
+                "slots",
+            ),
+            (
+                Shape {
+                    seat_levels: 0,
+                    ..shape
+                },
+                "seat_levels",
+            ),
         ];
-        for (change, field) in changes {
-            let mut changed = shape;
-            change(&mut changed);
+        for (changed, field) in changed {
             assert_eq!(changed.validate().map_err(|error| error.field), Err(field));
         }
     }

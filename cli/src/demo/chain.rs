@@ -8,7 +8,7 @@ use popw_claims::epoch::EpochContext;
 use popw_claims::field::{Fr, to_be_bytes};
 use popw_claims::fleet::Claim;
 use popw_claims::uptime::Shape;
-use popw_verifier::solidity::{Grade, creation_bytecode, settlement_bytecode};
+use popw_verifier::solidity::{Contract, Grade, contract_bytecode, creation_bytecode};
 use popw_verifier::words::proof_to_words;
 use popw_verifier::{Bn254, Proof, VerifyingKey};
 
@@ -93,7 +93,7 @@ impl Chain {
             devices: u32::try_from(shape.devices).map_err(Failure::internal)?,
             watchers: u32::try_from(shape.watchers).map_err(Failure::internal)?,
         };
-        let bytecode = settlement_bytecode().map_err(Failure::internal)?;
+        let bytecode = contract_bytecode(Contract::UptimeSettlement).map_err(Failure::internal)?;
         let settlement = evm
             .deploy(OPERATOR, &bytecode, &arguments.abi_encode())
             .map_err(Failure::internal)?;

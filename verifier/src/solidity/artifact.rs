@@ -13,7 +13,42 @@ macro_rules! artifact {
     };
 }
 
-const SETTLEMENT: (&str, &str) = artifact!("UptimeSettlement.json");
+/// A contract that is deployed as it was compiled; its constructor's arguments, ABI-encoded, follow the creation bytecode.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Contract {
+    /// Randomness of a drand network: `constructor(bytes publicKey, uint64 genesis, uint32 period)`.
+    DrandBeacon,
+    /// A verifier that can be stopped for ever: `constructor(address verifier, address guardian)`.
+    EmergencyStop,
+    /// OpenZeppelin's timelock: `constructor(uint256 minDelay, address[] proposers, address[] executors, address admin)`.
+    TimelockController,
+    /// Settles the zones of one epoch.
+    UptimeSettlement,
+    /// Which verifier a selector means: `constructor(address timelock, address guardian, address[] verifiers, bytes32[]
+    /// circuitIds)`.
+    VerifierRouter,
+}
+
+impl Contract {
+    /// Every contract that has an artifact of this kind.
+    pub const ALL: [Self; 5] = [
+        Self::DrandBeacon,
+        Self::EmergencyStop,
+        Self::TimelockController,
+        Self::UptimeSettlement,
+        Self::VerifierRouter,
+    ];
+
+    fn artifact(self) -> (&'static str, &'static str) {
+        match self {
+            Self::DrandBeacon => artifact!("DrandBeacon.json"),
+            Self::EmergencyStop => artifact!("EmergencyStop.json"),
+            Self::TimelockController => artifact!("TimelockController.json"),
+            Self::UptimeSettlement => artifact!("UptimeSettlement.json"),
+            Self::VerifierRouter => artifact!("VerifierRouter.json"),
+        }
+    }
+}
 
 /// By number of public inputs.
 const VERIFIERS: [(usize, (&str, &str)); 4] = [
@@ -40,7 +75,7 @@ struct Code<'a> {
 }
 
 #[derive(Deserialize)]
-struct SettlementJson<'a> {
+struct ContractJson<'a> {
     creation: &'a str,
 }
 
@@ -72,16 +107,16 @@ pub(super) fn verifier_bytecode(inputs: usize, grade: Grade, key: &[u8]) -> Resu
     Ok(creation)
 }
 
-/// Creation bytecode of `UptimeSettlement`; its constructor's arguments, ABI-encoded, follow it.
+/// Creation bytecode of a contract; its constructor's arguments, ABI-encoded, follow it.
 ///
 /// # Errors
 /// [`ExportError::Artifact`], if this build is broken.
-pub fn settlement_bytecode() -> Result<Vec<u8>, ExportError> {
-    let (file, text) = SETTLEMENT;
+pub fn contract_bytecode(contract: Contract) -> Result<Vec<u8>, ExportError> {
+    let (file, text) = contract.artifact();
     let failed = |message: &str| ExportError::Artifact {
         file,
         message: message.to_string(),
     };
-    let json: SettlementJson<'_> = serde_json::from_str(text).map_err(|error| failed(&error.to_string()))?;
+    let json: ContractJson<'_> = serde_json::from_str(text).map_err(|error| failed(&error.to_string()))?;
     hex::decode(json.creation).map_err(|error| failed(&error.to_string()))
 }

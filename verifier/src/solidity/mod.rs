@@ -19,7 +19,7 @@ use core::fmt;
 use sha3::{Digest, Keccak256};
 use thiserror::Error;
 
-pub use artifact::settlement_bytecode;
+pub use artifact::{Contract, contract_bytecode};
 
 /// The most public inputs of an exported contract: its code stays well below the limit of EIP-170 (24,576 bytes).
 pub const INPUTS_MAX: usize = 256;
