@@ -5,7 +5,7 @@ use crate::builder::Size;
 use crate::gadgets::{
     bits, device::Device, eddsa, int::Int, montgomery::Edwards, poseidon, seat, table, tree, truncation,
 };
-use crate::{Builder, Lc, R1cs, coverage, location, uptime};
+use crate::{Builder, Lc, R1cs, coverage, location, uptime, vote};
 use ark_bn254::Fr;
 use ark_ff::AdditiveGroup;
 use popw_claims::coverage::{Shape as CoverageShape, free_space_table};
@@ -13,6 +13,7 @@ use popw_claims::location::Shape as LocationShape;
 use popw_claims::opening::{OpenedDevice, absent_seat_key, absent_seat_signature};
 use popw_claims::registry::GAIN_DDBI_MAX;
 use popw_claims::uptime::Shape;
+use popw_claims::vote::Shape as VoteShape;
 
 /// A circuit with a pinned size.
 pub struct Entry {
@@ -125,6 +126,11 @@ pub fn entries() -> Vec<Entry> {
         parameters: shape.to_string(),
         build: Box::new(move || uptime::structure(&shape)),
     }));
+    entries.extend(vote_shapes().into_iter().map(|shape| Entry {
+        name: "vote",
+        parameters: shape.to_string(),
+        build: Box::new(move || vote::structure(&shape)),
+    }));
     entries
 }
 
@@ -158,6 +164,11 @@ pub fn uptime_shapes() -> Vec<Shape> {
         shape(256, 144, false),
         shape(256, 144, true),
     ]
+}
+
+/// The shapes of V1 that are pinned: those of U1's zones of 16 and 256.
+pub fn vote_shapes() -> [VoteShape; 2] {
+    [16, 256].map(|devices| VoteShape::new(devices, 8, 144))
 }
 
 fn inputs(cs: &mut Builder<Fr>, count: usize) -> Vec<Lc<Fr>> {

@@ -24,6 +24,7 @@ use crate::epoch::{Epoch, EpochContext};
 use crate::field::Fr;
 use crate::registry::{DeviceRegistry, WatcherRegistry, registry_root};
 use crate::uptime::{AssemblyError, Network, Outcome, Parameters, Shape, Statement, Vote, Witness};
+use crate::vote;
 
 pub use attestations::{Attestations, Encoding, Flaw, Reason, Rejection, judge};
 pub use error::FleetError;
@@ -192,9 +193,31 @@ impl Fleet {
             settlement_data,
         })
     }
+
+    /// Verifies the vote of one seat of a zone and opens it: claim V1, for the selector of V1's verifier, which is
+    /// not the epoch's. Votes are given as for [`Self::claim`].
+    ///
+    /// # Errors
+    /// [`FleetError::Vote`] if the seat does not exist or is absent, if its vote does not verify, or if the zone is
+    /// outside the registry.
+    pub fn vote(
+        &self,
+        zone: u64,
+        seat: usize,
+        votes: &[Option<Vote>],
+        selector: [u8; 4],
+    ) -> Result<vote::Claim, FleetError> {
+        vote::Claim::open(&self.network(), zone, seat, votes, selector).map_err(|error| FleetError::Vote {
+            zone,
+            seat,
+            error: Box::new(error),
+        })
+    }
 }
 
 #[cfg(test)]
 mod hostile;
+#[cfg(test)]
+mod opened;
 #[cfg(test)]
 mod tests;

@@ -15,7 +15,7 @@
 //! - [`shape`], [`opening`], [`statement`]: what claims share: the depths of trees, what they open of the registry,
 //!   and the public inputs that they end in.
 //! - [`uptime`], [`location`], [`coverage`]: the claims; [`uptime::Witness::evaluate`] is the native twin of the
-//!   circuit.
+//!   circuit. [`vote`] opens a watcher's vote, so that others can claim with it.
 //! - [`settlement`], [`fleet`]: what the contract hashes, and the files of a network.
 //!
 //! A type's name carries its level of trust: [`log::RawLog`] is unsigned, [`record::SignedRecord`] unchecked,
@@ -43,6 +43,7 @@ pub mod shape;
 pub mod statement;
 pub mod tree;
 pub mod uptime;
+pub mod vote;
 
 /// How many cases a property test runs: its usual number times `POPW_ROUNDS`.
 #[cfg(test)]

@@ -20,7 +20,7 @@ use revm::{
 use std::fmt;
 use thiserror::Error;
 
-pub use contracts::{Groth16Verifier7, UptimeSettlement};
+pub use contracts::{DrandBeacon, EmergencyStop, Groth16Verifier7, UptimeSettlement, VerifierRouter};
 
 /// The most gas of one transaction since Osaka (EIP-7825); every transaction here may use it.
 pub const TRANSACTION_GAS_MAX: u64 = TX_GAS_LIMIT_CAP;
@@ -87,6 +87,59 @@ mod contracts {
             function attestationsRoot() external view returns (bytes32);
             function zones(uint64 zone) external view returns (bytes32 claimsRoot, uint64 totalScore, bool settled);
         }
+
+        #[sol(all_derives)]
+        contract EmergencyStop {
+            event EmergencyStopped(address indexed by, bool canary);
+
+            error VerifierWithoutCode(address verifier);
+            error GuardianIsZero();
+            error NotGuardian(address caller);
+            error NotCanary(uint256 epochTag);
+            error Stopped();
+
+            constructor(address verifier, address guardian);
+            function stop() external;
+            function stopByCanary(uint256[8] calldata proof, uint256[7] calldata inputs) external;
+            function stopped() external view returns (bool);
+        }
+
+        #[sol(all_derives)]
+        contract VerifierRouter {
+            event VerifierAdded(bytes4 indexed selector, address indexed verifier, bytes32 keyHash, bytes32 circuitId);
+            event VerifierRemoved(bytes4 indexed selector, address indexed verifier, address indexed by);
+
+            error RoleIsZero(bytes32 role);
+            error LengthsDiffer(uint256 verifiers, uint256 circuitIds);
+            error VerifierWithoutCode(address verifier);
+            error VerifierInsecure(address verifier);
+            error SelectorIsZero();
+            error SelectorKnown(bytes4 selector);
+            error SelectorUnknown(bytes4 selector);
+            error SelectorRemoved(bytes4 selector);
+            error AccessControlUnauthorizedAccount(address account, bytes32 neededRole);
+
+            constructor(address timelock, address guardian, address[] verifiers, bytes32[] circuitIds);
+            function add(address verifier, bytes32 circuitId) external returns (bytes4 selector);
+            function remove(bytes4 selector) external;
+            function verifierOf(bytes4 selector) external view returns (address);
+        }
+
+        #[sol(all_derives)]
+        contract DrandBeacon {
+            error PointLength(uint256 expected, uint256 got);
+            error PublicKeyInvalid();
+            error ScheduleInvalid(uint64 genesis, uint32 period);
+            error RoundIsZero();
+            error SignatureInvalid(uint64 round);
+            error PrecompileFailed(address precompile);
+
+            constructor(bytes publicKey, uint64 genesis, uint32 period);
+            function publicKey() external view returns (bytes memory);
+            function roundAt(uint64 time) external view returns (uint64);
+            function timeOf(uint64 round) external view returns (uint64);
+            function randomness(uint64 round, bytes calldata signature) external view returns (bytes32);
+        }
     }
 }
 
@@ -123,6 +176,12 @@ pub enum Refusal {
     Settlement(UptimeSettlement::UptimeSettlementErrors),
     /// An error of a verifier contract, perhaps through the settlement.
     Verifier(Groth16Verifier7::Groth16Verifier7Errors),
+    /// An error of an emergency stop.
+    Stop(EmergencyStop::EmergencyStopErrors),
+    /// An error of the router.
+    Router(VerifierRouter::VerifierRouterErrors),
+    /// An error of the beacon.
+    Beacon(DrandBeacon::DrandBeaconErrors),
     /// `require` with a message, or a panic of the compiler's own checks.
     Message(String),
     /// No reason, as for calldata that is too short.
@@ -145,8 +204,19 @@ impl Refusal {
             Ok(ContractError::CustomError(error)) => Self::Settlement(error),
             Ok(ContractError::Revert(revert)) => Self::Message(revert.reason),
             Ok(ContractError::Panic(panic)) => Self::Message(panic.to_string()),
-            Err(_) => Self::Unknown(output.clone()),
+            Err(_) => Self::of_what_stands_around(output),
         }
+    }
+
+    fn of_what_stands_around(output: &Bytes) -> Self {
+        if let Ok(error) = EmergencyStop::EmergencyStopErrors::abi_decode(output) {
+            return Self::Stop(error);
+        }
+        if let Ok(error) = VerifierRouter::VerifierRouterErrors::abi_decode(output) {
+            return Self::Router(error);
+        }
+        DrandBeacon::DrandBeaconErrors::abi_decode(output)
+            .map_or_else(|_| Self::Unknown(output.clone()), Self::Beacon)
     }
 }
 
@@ -155,6 +225,9 @@ impl fmt::Display for Refusal {
         match self {
             Self::Settlement(error) => f.write_str(named(&format!("{error:?}"))),
             Self::Verifier(error) => f.write_str(named(&format!("{error:?}"))),
+            Self::Stop(error) => f.write_str(named(&format!("{error:?}"))),
+            Self::Router(error) => f.write_str(named(&format!("{error:?}"))),
+            Self::Beacon(error) => f.write_str(named(&format!("{error:?}"))),
             Self::Message(message) => f.write_str(message),
             Self::Empty => f.write_str("no reason given"),
             Self::Unknown(output) => write!(f, "unknown reason {output}"),

@@ -8,11 +8,13 @@
 //! | [`simulate`] | a seeded fleet with attackers, and what the claims catch |
 //! | [`synthetic`] | keys, devices and watchers from a seed, for both |
 //! | [`evm`] | an Ethereum in this process, for the demo and for the contracts' tests |
+//! | [`beacon`] | drand's randomness, and that of a network of our own |
 //! | [`fleet_folder`] | `FLEET_DIR/` on disk |
 //! | [`report`] | reports for people, as HTML files that stand alone |
 //! | [`failure`], [`files`], [`screen`] | errors with exit codes, files, progress |
 #![forbid(unsafe_code)]
 
+pub mod beacon;
 pub mod commands;
 pub mod demo;
 pub mod epoch;

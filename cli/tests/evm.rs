@@ -6,6 +6,7 @@
 
 #[path = "../../verifier/tests/common/mod.rs"]
 mod common;
+mod gas;
 
 use alloy_primitives::{Address, B256, FixedBytes, U256, address, keccak256};
 use alloy_sol_types::{SolCall, SolConstructor, SolEvent};
@@ -13,7 +14,8 @@ use ark_bn254::{Bn254, Fq, Fq2, Fr, G1Affine, G2Affine};
 use ark_ec::{AffineRepr, CurveGroup};
 use ark_ff::{BigInteger, Field, PrimeField};
 use ark_groth16::{Proof, ProvingKey, VerifyingKey};
-use common::{key, prove, random_inputs, rerandomise, tools};
+use common::{key, prove, random_inputs, rerandomise};
+use gas::pin;
 use popw::evm::{
     Evm, EvmError, Groth16Verifier7 as V, Groth16Verifier7::Groth16Verifier7Errors as VerifierError, Refusal,
     UptimeSettlement as S, UptimeSettlement::UptimeSettlementErrors as SettlementError, create_address,
@@ -23,7 +25,6 @@ use popw_verifier::{
     solidity::{Contract, Grade, calldata, contract_bytecode, creation_bytecode},
     words::{g1_to_words, inputs_from_be_bytes, inputs_to_be_bytes, proof_to_words},
 };
-use std::{env, fs};
 
 const CHAIN: u64 = 31337;
 const DEPLOYER: Address = address!("00000000000000000000000000000000000d0001");
@@ -1170,41 +1171,4 @@ fn deploying_a_settlement_costs_what_it_did() {
         )
         .unwrap();
     pin("deploy_settlement", 1, deployed.gas_used);
-}
-
-// --------------------------------------------------------------------------------------------------------------- gas
-
-/// Compares a figure with its line in `verifier/contracts/gas.csv`; with `POPW_BLESS` set, writes it there.
-fn pin(what: &str, size: usize, gas: u64) {
-    static WRITING: std::sync::Mutex<()> = std::sync::Mutex::new(());
-    let _guard = WRITING.lock().unwrap();
-    let path = tools::contracts().join("gas.csv");
-    let text = fs::read_to_string(&path).unwrap_or_default();
-    let mut lines: Vec<String> = text.lines().map(ToString::to_string).collect();
-    let (start, line) = (format!("{what},{size},"), format!("{what},{size},{gas}"));
-    let place = lines.iter().position(|line| line.starts_with(&start));
-    if env::var_os("POPW_BLESS").is_none() {
-        let expected = place.map(|place| lines[place].as_str());
-        assert_eq!(
-            expected,
-            Some(line.as_str()),
-            "gas.csv; set POPW_BLESS=1 to write it anew"
-        );
-        return;
-    }
-    match place {
-        Some(place) => lines[place] = line,
-        None => lines.push(line),
-    }
-    let header = "what,size,gas".to_string();
-    lines.retain(|line| *line != header);
-    lines.sort_by_key(|line| {
-        let mut fields = line.split(',');
-        (
-            fields.next().unwrap().to_string(),
-            fields.next().unwrap().parse::<usize>().unwrap(),
-        )
-    });
-    lines.insert(0, header);
-    fs::write(&path, lines.join("\n") + "\n").unwrap();
 }

@@ -3,9 +3,9 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use popw_keys::ptau::{Effort, Ptau, PtauError, truncate};
 use popw_kernels::backend::detect;
 use popw_kernels::{CancelToken, Control};
+use popw_keys::ptau::{Effort, Ptau, PtauError, truncate};
 
 fuzz_target!(|bytes: &[u8]| {
     let file = match Ptau::from_bytes(bytes.to_vec()) {

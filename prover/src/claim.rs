@@ -1,4 +1,4 @@
-//! A claim from a witness to a proof: what a gateway or an operator calls. One road for U1, C1 and L1.
+//! A claim from a witness to a proof: what a gateway or an operator calls. One road for U1, C1, L1 and V1.
 //!
 //! [`prove`] evaluates the claim natively first, so that a false claim is refused with the rule that it breaks, not with the
 //! number of a constraint; then the circuit is run, and its public inputs must be the native statement's. If the proof does not
@@ -16,7 +16,7 @@ use ark_groth16::Proof;
 use ark_std::rand::{CryptoRng, RngCore};
 use popw_circuits::{Builder, R1cs};
 use popw_claims::statement::Statement;
-use popw_claims::{coverage, location, uptime};
+use popw_claims::{coverage, location, uptime, vote};
 use zeroize::Zeroizing;
 
 /// A claim, by the shape of its circuit.
@@ -51,9 +51,9 @@ pub trait Claim {
     fn structure(&self) -> R1cs<Fr>;
 }
 
-/// The three claims have the same functions in modules of their own.
+/// The claims have the same functions in modules of their own. `?` where an outcome may have no data: a payee that is no address.
 macro_rules! claim {
-    ($claim:ident) => {
+    ($claim:ident $($fallible:tt)?) => {
         impl Claim for $claim::Shape {
             type Witness = $claim::Witness;
             type Outcome = $claim::Outcome;
@@ -70,8 +70,8 @@ macro_rules! claim {
                 selector: [u8; 4],
             ) -> Result<(Self::Outcome, Vec<u8>, Statement), Self::Error> {
                 let outcome = witness.evaluate(self)?;
-                let data = outcome.settlement_data()?;
-                let statement = outcome.statement(selector)?;
+                let data = outcome.settlement_data() $($fallible)?;
+                let statement = outcome.statement(selector) $($fallible)?;
                 Ok((outcome, data, statement))
             }
 
@@ -86,9 +86,10 @@ macro_rules! claim {
     };
 }
 
-claim!(uptime);
-claim!(coverage);
-claim!(location);
+claim!(uptime?);
+claim!(coverage?);
+claim!(location?);
+claim!(vote);
 
 /// A proven claim: everything that settles it.
 pub struct Proven<O> {

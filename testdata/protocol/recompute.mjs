@@ -63,13 +63,14 @@ const leastRoot = leaves => { let depth = 0; while (16 ** depth < leaves.length)
 function digest(N, S, bit) {
   let g = 16;
   while (g > N || Math.ceil(g * S / 252) > 14) g /= 2;
-  const leaves = [];
+  const leaves = [], packed = [];
   for (let first = 0; first < N; first += g) {
     const elements = Array(Math.ceil(g * S / 252)).fill(0n);
     for (let i = 0; i < g; i++) for (let s = 0; s < S; s++) if (bit(first + i, s)) elements[Math.floor((i * S + s) / 252)] += 1n << BigInt((i * S + s) % 252);
     leaves.push(P(tag("bitmap"), ...elements));
+    packed.push(...elements);
   }
-  return { g, elements: Math.ceil(g * S / 252), digest: P(tag("digest"), N, S, leastRoot(leaves)) };
+  return { g, elements: Math.ceil(g * S / 252), packed, digest: P(tag("digest"), N, S, leastRoot(leaves)) };
 }
 const epochTag = ({ chain_id, settlement, selector, number, randomness }, registryRoot, paramsHash) => BigInt(keccak(abi(
   ["uint256", "address", "bytes4", "uint64", "uint256", "uint256", "bytes32"],
@@ -246,7 +247,7 @@ for (const vote of lines("fleet/attestations.jsonl").filter(vote => vote.zone ==
   const bytes = eth.arrayify(vote.bitmap), bit = (i, s) => bytes[i * S + s >> 3] >> ((i * S + s) % 8) & 1;
   same(`digest of seat ${vote.seat}`, digest(N, S, bit).digest, vote.digest);
   same(`signature of seat ${vote.seat}`, verifies(committee[vote.seat].key, P(tag("attestation"), tagOfEpoch, zone.zone, vote.seat, vote.digest), vote.signature), true);
-  votes[vote.seat] = { bit, digest: vote.digest };
+  votes[vote.seat] = { bit, digest: vote.digest, signature: vote.signature };
 }
 const digests = votes.map(vote => vote ? vote.digest : "0");
 const up = range(0, N - 1).map(i => range(0, S - 1).filter(s => votes.filter(vote => vote && vote.bit(Number(i), Number(s))).length >= Number(p.quorum)).length);
@@ -255,13 +256,25 @@ const scores = up.map((T, i) => present[i] ? Number(ruleScore("geodnet-linear", 
 const payees = present.map(d => d ? d.payee : "0x" + "00".repeat(20));
 const outCommit = sponge("out", [...pack(scores), ...digests.map(BigInt)]);
 const data = eth.hexConcat([...payees.map((payee, i) => eth.hexConcat([payee, word(scores[i], 4)])), ...digests.map(d => word(d))]);
-const z = BigInt(keccak(abi(["bytes4", "uint256", "uint256", "uint256", "uint256", "uint256", "bytes32"], [e.selector, tagOfEpoch, registryRoot, paramsHash, zone.zone, outCommit, keccak(data)]))) % r;
+const point = (selector, commitment, bytes) => BigInt(keccak(abi(["bytes4", "uint256", "uint256", "uint256", "uint256", "uint256", "bytes32"],
+  [selector, tagOfEpoch, registryRoot, paramsHash, zone.zone, commitment, keccak(bytes)]))) % r;
+const z = point(e.selector, outCommit, data);
 const y = fingerprint(z, payees, scores, digests);
 same("outcome", [digests, up, scores, outCommit, data, z, y], [zone.digests, zone.up_slots, zone.scores, zone.out_commit, zone.settlement_data, zone.z, zone.y]);
 same("public inputs", [tagOfEpoch, registryRoot, paramsHash, String(zone.zone), outCommit, z, y], zone.public_inputs);
 const claims = payees.map((payee, i) => claimLeaf(e.number, zone.zone * N + i, payee, scores[i]));
 same("trees on chain", [zoneLeaf(zone.zone, digests), claims, keccakRoot(claims)], [zone.zone_leaf, zone.claim_leaves, zone.claim_root]);
 same("path of index 17", zone.claim_path_of_index_17.reduce(pair, claims[1]), zone.claim_root);
+
+// The vote of one of its seats, opened.
+{
+  const opened = json("vote.json"), vote = votes[opened.seat];
+  const words = [opened.seat, vote.digest, ...vote.signature.r8, vote.signature.s, ...digest(N, S, vote.bit).packed].map(BigInt);
+  const commitment = sponge("vote-out", words.slice(0, 5)), bytes = eth.hexConcat(words.map(value => word(value)));
+  const at = point(opened.selector, commitment, bytes), y = words.reduceRight((sum, value) => (sum * at + value) % r, 0n);
+  same("vote", [words, bytes], [opened.words, opened.data]);
+  same("public inputs of the vote", [tagOfEpoch, registryRoot, paramsHash, String(opened.zone), commitment, at, y], opened.public_inputs);
+}
 
 console.log(`${checks} checks, ${failures} differences`);
 process.exit(failures ? 1 : 0);

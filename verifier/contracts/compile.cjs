@@ -21,7 +21,9 @@ const solc = require("solc");
 const TEMPLATE = "src/Groth16Verifier.sol.template";
 const INPUT_COUNTS = [1, 2, 4, 7];
 /** Contracts that are deployed as they are: each has an artifact, and Rust a variant (verifier/src/solidity/artifact.rs). */
-const DEPLOYED = ["EmergencyStop", "UptimeSettlement"];
+const DEPLOYED = ["DrandBeacon", "EmergencyStop", "TimelockController", "UptimeSettlement", "VerifierRouter"];
+/** Files of packages that are compiled though nothing in src/ imports them. */
+const FOREIGN = ["@openzeppelin/contracts/governance/TimelockController.sol"];
 /** The longest code of a contract (EIP-170), in bytes. */
 const RUNTIME_BYTES_MAX = 24576;
 const SETTINGS = {
@@ -102,6 +104,7 @@ function blank(creation, key, name) {
 function artifacts() {
   const files = readdirSync(join(__dirname, "src")).filter((file) => file.endsWith(".sol"));
   const sources = Object.fromEntries(files.map((file) => [`src/${file}`, read(`src/${file}`)]));
+  for (const path of FOREIGN) sources[path] = read(`node_modules/${path}`);
   const keys = {};
   for (const inputs of INPUT_COUNTS) {
     for (const grade of ["Ceremony", "Dev"]) {

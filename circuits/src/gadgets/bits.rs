@@ -2,7 +2,7 @@
 //!
 //! **Relation and cost.** A [`Bit`] is one wire with `b (b - 1) = 0`. A decomposition into n bits allocates the upper
 //! n - 1; the lowest is the linear rest `value - sum 2^i b_i` and its booleanity is the assertion that the value is
-//! in range: n rows. [`canonical_bits`] adds about 62 rows that compare with the field's modulus.
+//! in range: n rows. [`bits_below`] adds about 62 rows that compare with a bound, [`canonical_bits`] with the field's modulus.
 //!
 //! **Why it is sound.** n boolean wires have a sum below 2^n; where 2^n exceeds the modulus, the comparison leaves
 //! one representative. [`assert_below`] multiplies "equal so far" along the constant's one bits; in the zero
@@ -13,7 +13,7 @@
 
 use crate::{Builder, Lc};
 use ark_bn254::Fr;
-use ark_ff::{BigInteger, PrimeField};
+use ark_ff::{BigInt, BigInteger, PrimeField};
 
 /// How many of the highest bits [`assert_below`] looks at when it is used for a modulus.
 pub const TOP_BITS: usize = 100;
@@ -108,7 +108,18 @@ pub fn decompose<F: PrimeField>(
 
 /// The bits of a field element as an integer below the modulus, lowest first: one row a bit and about 62 more.
 pub fn canonical_bits(cs: &mut Builder<Fr>, name: &'static str, value: &Lc<Fr>) -> Vec<Bit<Fr>> {
-    let width = Fr::MODULUS_BIT_SIZE as usize;
+    bits_below(cs, name, value, &Fr::MODULUS)
+}
+
+/// The bits of `value` as an integer, lowest first, asserting that it is below `bound`, a number of [`TOP_BITS`] bits or more and at
+/// most the modulus: one row for each bit of the bound and about 62 more.
+pub fn bits_below(
+    cs: &mut Builder<Fr>,
+    name: &'static str,
+    value: &Lc<Fr>,
+    bound: &BigInt<4>,
+) -> Vec<Bit<Fr>> {
+    let width = bound.num_bits() as usize;
     let bits = decompose(cs, name, value, width);
     let highest_first: Vec<Lc<Fr>> = bits
         .iter()
@@ -116,13 +127,12 @@ pub fn canonical_bits(cs: &mut Builder<Fr>, name: &'static str, value: &Lc<Fr>) 
         .take(TOP_BITS)
         .map(|bit| bit.0.clone())
         .collect();
-    assert_below(cs, &highest_first, &top_bits(&Fr::MODULUS));
+    assert_below(cs, &highest_first, &top_bits(bound, width));
     bits
 }
 
-/// The [`TOP_BITS`] highest of the 254 bits of `bound`, highest first.
-pub fn top_bits(bound: &impl BigInteger) -> Vec<bool> {
-    let width = Fr::MODULUS_BIT_SIZE as usize;
+/// The [`TOP_BITS`] highest of the `width` bits of `bound`, highest first.
+pub fn top_bits(bound: &impl BigInteger, width: usize) -> Vec<bool> {
     (width - TOP_BITS..width)
         .rev()
         .map(|i| bound.get_bit(i))

@@ -3,7 +3,7 @@
 //! **Relation.** `popw_claims::eddsa::verify`, the native twin, and: A is eight times a point of the curve and not the identity.
 //!
 //! **Cost** (2,538 rows; circomlib 4,217): challenge 321; `[S]B8` 502; key and `Q = 4A` 25; digits and ladder 254 x 6;
-//! start, tie and end 12; canonical challenge 144; equation 10.
+//! start, tie and end 12; canonical challenge 144; equation 10. Publishing (R8, S) costs 442 more: digits 126, S in its range 313, ties 3.
 //!
 //! **How, and why it is sound.**
 //! - *Key.* A' is a point of the curve, chosen by the prover; `A = 8A'` by three doublings. A doubling of a point of order two has no
@@ -21,10 +21,13 @@
 //! - *Canonical challenge.* The sum of digits fixes E modulo the field's order only; the true one lies in `[K, K + r)`. Both ends are
 //!   compared on the top 100 bits, strictly (an honest h is refused with probability 2^-99).
 //! - *R8* is `S B8 - [8h]A` by the complete Edwards addition, hence on the curve, and enters the hash.
+//! - *Published S* ([`Verified::assert_published`]). A digit is `v f(u)`, f being the polynomial through `d / v(d)` at the eight u. The sum of digits
+//!   is an integer between -2^252 and 2^252, congruent to S mod l. It is asserted to be s or s + l, and s to be below l: integers whose differences are below the
+//!   field's order, so s is S, reduced.
 //!
 //! Source: circomlib `eddsaposeidon.circom` (the equation); windows, digits and the argument are ours.
 
-use super::bits::{assert_below, top_bits};
+use super::bits::{assert_below, bits_below, top_bits};
 use super::montgomery::{
     Edwards, MONTGOMERY_A, Montgomery, add, coordinates, curve_polynomial, double, double_add, edwards_add,
     to_edwards,
@@ -52,6 +55,8 @@ const OFFSET_MULTIPLE: u64 = 12;
 struct Window {
     points: [(Fr, Fr); 8],
     quartics: [[Fr; 4]; 2],
+    /// The polynomial in u, lowest first, that is `d / v` at the points.
+    magnitudes: [Fr; 8],
 }
 
 fn windows() -> &'static [Window] {
@@ -83,6 +88,7 @@ fn windows() -> &'static [Window] {
                 let window = Window {
                     points,
                     quartics: [quartic(&points[..4]), quartic(&points[4..])],
+                    magnitudes: magnitudes(&points),
                 };
                 for _ in 0..4 {
                     base = base.double();
@@ -91,6 +97,27 @@ fn windows() -> &'static [Window] {
             })
             .collect()
     })
+}
+
+/// Newton's interpolation of `d / v` at the u of the points for d = 1, 3, .., 15.
+fn magnitudes(points: &[(Fr, Fr); 8]) -> [Fr; 8] {
+    // No point of a window has v = 0, and no two have the same u.
+    let over = |a: Fr, b: Fr| a * b.inverse().unwrap_or_default();
+    let mut newton: [Fr; 8] = std::array::from_fn(|i| over(Fr::from(2 * i as u64 + 1), points[i].1));
+    for k in 1..8 {
+        for i in (k..8).rev() {
+            newton[i] = over(newton[i] - newton[i - 1], points[i].0 - points[i - k].0);
+        }
+    }
+    // p = p (u - u_k) + coefficient, from the highest k down.
+    let mut coefficients = [Fr::ZERO; 8];
+    for (coefficient, (root, _)) in newton.iter().zip(points).rev() {
+        for i in (0..8).rev() {
+            let below = if i == 0 { *coefficient } else { coefficients[i - 1] };
+            coefficients[i] = below - coefficients[i] * root;
+        }
+    }
+    coefficients
 }
 
 /// The 63 odd digits, lowest first, of S or S + l, whichever is odd.
@@ -127,9 +154,29 @@ pub(super) fn challenge_offset() -> BigInt<4> {
     offset
 }
 
-/// `[S]B8`: 502 rows.
-fn fixed_base(cs: &mut Builder<Fr>, s: Scalar) -> Montgomery {
+/// A digit of the fixed base: its point, and the powers of u.
+struct Digit {
+    point: Montgomery,
+    square: Lc<Fr>,
+    cube: Lc<Fr>,
+    fourth: Lc<Fr>,
+}
+
+impl Digit {
+    /// The odd number between -15 and 15: 2 rows.
+    fn value(&self, cs: &mut Builder<Fr>, window: &Window) -> Lc<Fr> {
+        let powers = [&self.point.u, &self.square, &self.cube];
+        let [c0, c1, c2, c3, c4, c5, c6, c7] = window.magnitudes;
+        let cubic = |c0, rest: [Fr; 3]| Lc::weighted_sum(powers.into_iter().zip(rest)) + c0;
+        let high = cs.mul("high", &self.fourth, &cubic(c4, [c5, c6, c7]));
+        cs.mul("digit", &self.point.v, &(high + &cubic(c0, [c1, c2, c3])))
+    }
+}
+
+/// `[S]B8` and its digits, lowest first: 502 rows.
+fn fixed_base(cs: &mut Builder<Fr>, s: Scalar) -> (Montgomery, Vec<Digit>) {
     let digits = odd_digits(s);
+    let mut opened = Vec::with_capacity(WINDOWS);
     let mut accumulator: Option<Montgomery> = None;
     for (i, (window, digit)) in windows().iter().zip(digits).enumerate() {
         accumulator = Some(cs.scope("window", i, |cs| {
@@ -146,6 +193,12 @@ fn fixed_base(cs: &mut Builder<Fr>, s: Scalar) -> Montgomery {
             cs.enforce(&low, &high, &Lc::zero());
             cs.enforce(&v, &v, &curve_polynomial(&cube, &square, &u));
             let point = Montgomery { u, v };
+            opened.push(Digit {
+                point: point.clone(),
+                square,
+                cube,
+                fourth,
+            });
             match &accumulator {
                 None => point,
                 Some(sum) => {
@@ -158,7 +211,7 @@ fn fixed_base(cs: &mut Builder<Fr>, s: Scalar) -> Montgomery {
         }));
     }
     #[allow(clippy::expect_used)] // WINDOWS > 0
-    accumulator.expect("there are windows")
+    (accumulator.expect("there are windows"), opened)
 }
 
 /// `[8h]A` for `Q = 4A`, and the ties between h and the digits.
@@ -207,8 +260,8 @@ fn variable_base(cs: &mut Builder<Fr>, q: &Montgomery, h: &Lc<Fr>) -> Montgomery
     cs.scope("canonical", None, |cs| {
         let mut end = offset;
         end.add_with_carry(&Fr::MODULUS);
-        let upper = top_bits(&end);
-        let lower = top_bits(&offset);
+        let upper = top_bits(&end, DIGITS);
+        let lower = top_bits(&offset, DIGITS);
         let ones: Vec<Lc<Fr>> = signed.iter().take(upper.len()).map(|y| y + &q.v).collect();
         let zeros: Vec<Lc<Fr>> = signed.iter().take(lower.len()).map(|y| &q.v - y).collect();
         assert_below(cs, &ones, &upper);
@@ -265,11 +318,39 @@ fn ladder_inverses(q: &Montgomery, number: &BigInt<4>) -> Vec<[Fr; 2]> {
         .collect()
 }
 
+/// A signature that was asserted: what is needed to publish it.
+pub struct Verified {
+    r8: Edwards,
+    digits: Vec<Digit>,
+}
+
+impl Verified {
+    /// Asserts that the signature is `(r8, s)`, S being reduced: 442 rows.
+    pub fn assert_published(&self, cs: &mut Builder<Fr>, r8: &Edwards, s: &Lc<Fr>) {
+        cs.assert_equal(&self.r8.x, &r8.x);
+        cs.assert_equal(&self.r8.y, &r8.y);
+        let mut rest = -s.clone();
+        let mut weight = Fr::ONE;
+        for (i, (digit, window)) in self.digits.iter().zip(windows()).enumerate() {
+            let value = cs.scope("digit", i, |cs| digit.value(cs, window));
+            rest.add_scaled(&value, weight);
+            weight *= Fr::from(16u64);
+        }
+        cs.assert(&rest, &(rest.clone() + -Fr::from(Scalar::MODULUS)), &Lc::zero());
+        cs.scope("reduced", None, |cs| bits_below(cs, "bit", s, &Scalar::MODULUS));
+    }
+}
+
 /// Asserts that `signature` is the key's over `message`.
 ///
 /// `key` are the coordinates of A; no property of A is assumed. The hints come from `key`'s and `signature`'s values; an invalid
 /// signature makes an unsatisfied assignment, never a panic.
-pub fn assert_signature(cs: &mut Builder<Fr>, key: &Edwards, message: &Lc<Fr>, signature: &Signature) {
+pub fn assert_signature(
+    cs: &mut Builder<Fr>,
+    key: &Edwards,
+    message: &Lc<Fr>,
+    signature: &Signature,
+) -> Verified {
     cs.scope("eddsa", None, |cs| {
         let a = Point::new_unchecked(key.x.value(), key.y.value());
         let eighth = match a.is_on_curve() {
@@ -292,14 +373,15 @@ pub fn assert_signature(cs: &mut Builder<Fr>, key: &Edwards, message: &Lc<Fr>, s
             let inputs = [&r8.x, &r8.y, &key.x, &key.y, message].map(Clone::clone);
             poseidon::hash(cs, &inputs)
         });
-        let sb8 = cs.scope("fixed_base", None, |cs| fixed_base(cs, signature.s));
+        let (sb8, digits) = cs.scope("fixed_base", None, |cs| fixed_base(cs, signature.s));
         let ha = cs.scope("variable_base", None, |cs| variable_base(cs, &q, &h));
         cs.scope("equation", None, |cs| {
             let sb8 = to_edwards(cs, &sb8);
             let ha = to_edwards(cs, &ha);
             edwards_add(cs, &sb8, &ha.negated(), &r8);
         });
-    });
+        Verified { r8, digits }
+    })
 }
 
 /// `8^-1` modulo the subgroup's order.

@@ -1,8 +1,9 @@
 //! Gadgets: the parts that claims are made of. Each module opens with its relation, cost, argument and source.
 //!
-//! [`bits`] -> [`int`] (bounded integers) -> [`truncation`]; [`table`]; [`poseidon`] -> [`tree`]; [`montgomery`] -> [`eddsa`]; what claims open of the registry: [`device`],
-//! [`seat`]. [`subjects`] puts them to the test.
+//! [`bits`] -> [`int`] (bounded integers) -> [`truncation`]; [`table`]; [`poseidon`] -> [`tree`]; [`montgomery`] -> [`eddsa`]; what watchers sign: [`bitmap`]; what claims open of the
+//! registry: [`device`], [`seat`]. [`subjects`] puts them to the test.
 
+pub mod bitmap;
 pub mod bits;
 pub mod device;
 pub mod eddsa;

@@ -33,18 +33,66 @@ pub fn draw(cs: &mut Builder<Fr>, epoch_tag: &Lc<Fr>, zone: &Lc<Fr>) -> Vec<Bit<
     canonical_bits(cs, "draw", &h)
 }
 
-/// What a seat attests: the epoch, the zone and the seat's number, as the message binds them, and the bits of the draw.
+/// The bits of a draw that are a seat's leaf in its subtree of so many levels.
+pub fn drawn_leaf(draw: &[Bit<Fr>], seat: usize, levels: usize) -> &[Bit<Fr>] {
+    &draw[DRAW_BITS * seat..][..4 * levels]
+}
+
+/// What a seat attests, as the message binds it, and whose it is to attest it.
 pub struct Attested<'a> {
     /// The epoch tag.
     pub epoch_tag: &'a Lc<Fr>,
     /// The zone.
     pub zone: &'a Lc<Fr>,
-    /// [`draw`] of both.
-    pub draw: &'a [Bit<Fr>],
     /// Number of the seat.
-    pub seat: usize,
+    pub seat: &'a Lc<Fr>,
+    /// The leaf that was drawn for the seat, four bits a level.
+    pub leaf: &'a [Bit<Fr>],
     /// Digest of what the watcher saw.
     pub digest: &'a Lc<Fr>,
+}
+
+/// A drawn watcher, and the message that it attests.
+pub struct Watcher {
+    /// Its owner.
+    pub owner: Lc<Fr>,
+    /// Its key, any two numbers until a signature is verified with it.
+    pub key: Edwards,
+    /// The message of its attestation.
+    pub message: Lc<Fr>,
+    /// Root of the seat's subtree.
+    pub root: Lc<Fr>,
+}
+
+impl Watcher {
+    /// Opens the drawn watcher; its signature is the caller's to verify.
+    pub fn open(cs: &mut Builder<Fr>, opening: &SeatOpening, attested: &Attested<'_>) -> Self {
+        let Attested {
+            epoch_tag,
+            zone,
+            seat,
+            leaf,
+            digest,
+        } = *attested;
+        let message = cs.scope("message", None, |cs| {
+            tagged_hash(cs, "attestation", &[epoch_tag, zone, seat, digest])
+        });
+        let owner = cs.input("owner", opening.owner);
+        let key = Edwards {
+            x: cs.input("key_x", opening.key.x),
+            y: cs.input("key_y", opening.key.y),
+        };
+        let root = cs.scope("watcher", None, |cs| {
+            let node = tagged_hash(cs, "watcher", &[&owner, &key.x, &key.y, seat]);
+            climb(cs, node, leaf, &opening.path)
+        });
+        Self {
+            owner,
+            key,
+            message,
+            root,
+        }
+    }
 }
 
 /// A drawn watcher that signed a digest, or an absent one.
@@ -67,32 +115,14 @@ impl Seat {
         present: &Bit<Fr>,
         attested: &Attested<'_>,
     ) -> Self {
-        let Attested {
-            epoch_tag,
-            zone,
-            draw,
-            seat,
-            digest,
-        } = *attested;
-        let number = Lc::constant(Fr::from(seat as u64));
-        let message = cs.scope("message", None, |cs| {
-            tagged_hash(cs, "attestation", &[epoch_tag, zone, &number, digest])
-        });
-
-        let owner = cs.input("owner", opening.owner);
-        let key = Edwards {
-            x: cs.input("key_x", opening.key.x),
-            y: cs.input("key_y", opening.key.y),
-        };
-        let root = cs.scope("watcher", None, |cs| {
-            let leaf = tagged_hash(cs, "watcher", &[&owner, &key.x, &key.y, &number]);
-            let index = &draw[DRAW_BITS * seat..][..4 * opening.path.len()];
-            climb(cs, leaf, index, &opening.path)
-        });
-
+        let Watcher {
+            owner,
+            key,
+            message,
+            root,
+        } = Watcher::open(cs, opening, attested);
         assert_signature_if(cs, present, &key, &message, &opening.signature);
-
-        let digest = cs.mul("digest", present.lc(), digest);
+        let digest = cs.mul("digest", present.lc(), attested.digest);
         Self {
             owner,
             key,
@@ -143,8 +173,8 @@ pub fn ingestor(
     let attested = Attested {
         epoch_tag,
         zone,
-        draw: &draw,
-        seat: INGESTOR_SEAT,
+        seat: &Lc::constant(Fr::from(INGESTOR_SEAT as u64)),
+        leaf: drawn_leaf(&draw, INGESTOR_SEAT, witness.seat.path.len()),
         digest,
     };
     let seat = cs.scope("seat", None, |cs| {

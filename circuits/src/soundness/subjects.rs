@@ -4,11 +4,12 @@
 //! stand in `docs/security/soundness.md`; the test command compares them with what it computes.
 
 use super::{Report, Subject, check_circuit};
-use crate::{coverage, gadgets, location, uptime};
+use crate::{coverage, gadgets, location, uptime, vote};
 use ark_ff::PrimeField;
 use popw_claims::coverage::Shape as CoverageShape;
 use popw_claims::location::Shape as LocationShape;
 use popw_claims::uptime::Shape;
+use popw_claims::vote::Shape as VoteShape;
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 
@@ -53,6 +54,10 @@ pub fn small() -> Vec<Entry> {
             150,
         ))
     }));
+    entries.extend(
+        [vote::subject::small(1, 3, 6), vote::subject::small(16, 2, 24)]
+            .map(|shape| Entry::new(vote::subject::subject(shape, 150))),
+    );
     entries
 }
 
@@ -76,6 +81,7 @@ pub fn full() -> Vec<Entry> {
         Entry::new(location::subject::subject(LocationShape::new(24), 800)),
         Entry::new(location::subject::subject(LocationShape::new(288), 200)),
         Entry::new(coverage::subject::subject(CoverageShape::new(14), 200)),
+        Entry::new(vote::subject::subject(VoteShape::new(16, 8, 144), 400)),
     ]
 }
 

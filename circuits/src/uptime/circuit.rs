@@ -8,16 +8,17 @@
 //! **Order.** parameters -> committee -> seats (bitmap, digest, attestation, watcher) -> devices (quorum, policy) -> registry -> outputs.
 
 use crate::builder::Size;
+use crate::gadgets::bitmap::{self, Digest};
 use crate::gadgets::bits::{Bit, decompose, is_nonzero};
 use crate::gadgets::int::Int;
 use crate::gadgets::poseidon::{hash, sponge, tagged_hash};
-use crate::gadgets::seat::{Attested, Seat, draw};
+use crate::gadgets::seat::{Attested, Seat, draw, drawn_leaf};
 use crate::gadgets::tree::{climb, empty_path, root};
 use crate::statement::{Inputs, fingerprint, pack_scores, public_inputs};
 use crate::{Builder, Lc, R1cs};
 use ark_bn254::Fr;
 use ark_ff::{AdditiveGroup, Field};
-use popw_claims::attestation::{Bitmap, ELEMENT_BITS, devices_per_leaf};
+use popw_claims::attestation::Bitmap;
 use popw_claims::uptime::{
     DeviceWitness, Parameters, PolicyKind, SeatWitness, Shape, Witness, absent_seat_key,
     absent_seat_signature,
@@ -275,20 +276,19 @@ impl Voter {
         inputs: &Inputs,
     ) -> Self {
         let present = Bit::choice(cs, "present", seat.present);
-        let bits: Vec<Vec<Bit<Fr>>> = cs.scope("bitmap", None, |cs| {
-            (0..shape.devices)
-                .map(|device| {
-                    (0..shape.slots)
-                        .map(|slot| Bit::choice(cs, "bit", seat.bitmap.bit(device, slot)))
-                        .collect()
-                })
-                .collect()
-        });
+        assert_eq!(
+            (seat.bitmap.devices(), seat.bitmap.slots()),
+            (shape.devices, shape.slots),
+            "one bit for each device and slot"
+        );
+        let bits = bitmap::bits(cs, &seat.bitmap);
         // An absent seat votes for nothing.
         let votes = Lc::sum(bits.iter().flatten().map(Bit::lc));
         cs.assert(&votes, present.not().lc(), &Lc::zero());
 
-        let digest = cs.scope("digest", None, |cs| digest(cs, shape, &bits));
+        let Digest { digest, .. } = cs.scope("digest", None, |cs| {
+            Digest::of(cs, shape.devices, shape.slots, &bits)
+        });
         assert_eq!(
             seat.path.len(),
             shape.seat_levels,
@@ -297,35 +297,13 @@ impl Voter {
         let attested = Attested {
             epoch_tag: &inputs.epoch_tag,
             zone: &inputs.zone,
-            draw,
-            seat: number,
+            seat: &Lc::constant(Fr::from(number as u64)),
+            leaf: drawn_leaf(draw, number, shape.seat_levels),
             digest: &digest,
         };
         let seat = Seat::open(cs, &seat.opening(), &present, &attested);
         Self { bits, seat }
     }
-}
-
-/// The digest of a bitmap: `docs/protocol.md`, section 4.
-fn digest(cs: &mut Builder<Fr>, shape: &Shape, bits: &[Vec<Bit<Fr>>]) -> Lc<Fr> {
-    let leaves = bits
-        .chunks(devices_per_leaf(shape.devices, shape.slots))
-        .map(|devices| {
-            let bits: Vec<&Bit<Fr>> = devices.iter().flatten().collect();
-            let elements: Vec<Lc<Fr>> = bits
-                .chunks(ELEMENT_BITS)
-                .map(|chunk| crate::gadgets::bits::weigh_bits(chunk.iter().copied()))
-                .collect();
-            tagged_hash(cs, "bitmap", &elements.iter().collect::<Vec<_>>())
-        })
-        .collect();
-    let root = root(cs, leaves);
-    let constant = |value: usize| Lc::constant(Fr::from(value as u64));
-    tagged_hash(
-        cs,
-        "digest",
-        &[&constant(shape.devices), &constant(shape.slots), &root],
-    )
 }
 
 /// No owner and no key sits in two seats.

@@ -1,8 +1,8 @@
 //! The bitmap of a zone and its digest tree.
 
-use ark_ff::{BigInt, PrimeField};
+use ark_ff::{BigInt, BigInteger, PrimeField};
 
-use crate::field::{Fr, tag};
+use crate::field::{Fr, bits, tag};
 use crate::poseidon::hash;
 use crate::tree::root_of;
 
@@ -60,6 +60,28 @@ pub enum BitmapError {
         devices: usize,
         /// Slots of the epoch.
         slots: usize,
+    },
+    /// The wrong number of elements.
+    #[error("bitmap of {devices} devices and {slots} slots: expected {expected} elements, got {got}")]
+    Elements {
+        /// Devices of the zone.
+        devices: usize,
+        /// Slots of the epoch.
+        slots: usize,
+        /// Elements of the digest tree's leaves.
+        expected: usize,
+        /// Elements given.
+        got: usize,
+    },
+    /// An element has a bit that no device and slot has: it would be a second encoding.
+    #[error("bitmap, element {index}: expected at most {expected} bits, got {got}")]
+    ElementTooLarge {
+        /// Position of the element.
+        index: usize,
+        /// Bits of the bitmap that the element holds.
+        expected: usize,
+        /// Bits given.
+        got: usize,
     },
 }
 
@@ -150,11 +172,10 @@ impl Bitmap {
             "a digest has at most {SLOTS_MAX} slots, not {}",
             self.slots
         );
-        let bits_per_leaf = devices_per_leaf(self.devices, self.slots) * self.slots;
         let tag_bitmap = tag("bitmap");
         let leaves: Vec<Fr> = self
             .bits
-            .chunks(bits_per_leaf.max(1))
+            .chunks(self.bits_per_leaf())
             .map(|bits| {
                 let mut inputs = vec![tag_bitmap];
                 inputs.extend(bits.chunks(ELEMENT_BITS).map(element));
@@ -163,6 +184,52 @@ impl Bitmap {
             .collect();
         let [devices, slots] = [self.devices, self.slots].map(|count| Fr::from(count as u64));
         hash(&[tag("digest"), devices, slots, root_of(&leaves)])
+    }
+
+    /// The elements of the digest tree's leaves, in order, at most 252 bits each; the last one of a leaf may
+    /// have fewer.
+    #[must_use]
+    pub fn elements(&self) -> Vec<Fr> {
+        let leaves = self.bits.chunks(self.bits_per_leaf());
+        leaves
+            .flat_map(|bits| bits.chunks(ELEMENT_BITS))
+            .map(element)
+            .collect()
+    }
+
+    /// Reads what [`Self::elements`] returns.
+    ///
+    /// # Errors
+    /// [`BitmapError::Elements`], [`BitmapError::ElementTooLarge`].
+    pub fn from_elements(devices: usize, slots: usize, elements: &[Fr]) -> Result<Self, BitmapError> {
+        let mut bitmap = Self::new(devices, slots);
+        let bits_per_leaf = bitmap.bits_per_leaf();
+        let leaves = bitmap.bits.chunks_mut(bits_per_leaf);
+        let places: Vec<&mut [bool]> = leaves.flat_map(|bits| bits.chunks_mut(ELEMENT_BITS)).collect();
+        if elements.len() != places.len() {
+            return Err(BitmapError::Elements {
+                devices,
+                slots,
+                expected: places.len(),
+                got: elements.len(),
+            });
+        }
+        for (index, (element, places)) in elements.iter().zip(places).enumerate() {
+            let (expected, got) = (places.len(), bits(element) as usize);
+            if got > expected {
+                return Err(BitmapError::ElementTooLarge { index, expected, got });
+            }
+            let integer = element.into_bigint();
+            for (i, place) in places.iter_mut().enumerate() {
+                *place = integer.get_bit(i);
+            }
+        }
+        Ok(bitmap)
+    }
+
+    /// Bits of the devices that share a leaf of the digest tree; not 0.
+    fn bits_per_leaf(&self) -> usize {
+        (devices_per_leaf(self.devices, self.slots) * self.slots).max(1)
     }
 
     /// The bits as bytes, lowest bit first: bit `i S + s` is bit `(i S + s) mod 8` of byte `(i S + s) / 8`.
@@ -351,6 +418,41 @@ mod tests {
                 && let Ok(bitmap) = Bitmap::from_bytes(devices, slots, bytes) {
                     prop_assert_eq!(bitmap.to_bytes(), bytes);
             }
+        }
+    }
+
+    #[test]
+    fn elements_are_those_of_the_leaves_and_are_checked() {
+        for (devices, slots) in [(1, 1), (1, 253), (16, 24), (16, 1_440), (256, 144)] {
+            let bitmap = patterned(devices, slots);
+            let elements = bitmap.elements();
+            let leaves = devices / devices_per_leaf(devices, slots);
+            assert_eq!(elements.len(), leaves * elements_per_leaf(devices, slots));
+            assert_eq!(Bitmap::from_elements(devices, slots, &elements), Ok(bitmap));
+        }
+        // Sixteen devices of 24 slots: 252 bits, then 132.
+        let (devices, slots) = (16, 24);
+        let elements = patterned(devices, slots).elements();
+        let power = |exponent: usize| (0..exponent).fold(Fr::from(1u64), |power, _| power + power);
+        let full = [252, 132].map(|bits| power(bits) - Fr::from(1u64));
+        let all = Bitmap::from_elements(devices, slots, &full).unwrap();
+        assert_eq!(all.count(), devices * slots);
+        for (index, expected) in [(0, 252), (1, 132)] {
+            let mut changed = elements.clone();
+            changed[index] = power(expected);
+            let got = expected + 1;
+            let error = BitmapError::ElementTooLarge { index, expected, got };
+            assert_eq!(Bitmap::from_elements(devices, slots, &changed), Err(error));
+        }
+        for got in [0, 1, 3] {
+            let error = BitmapError::Elements {
+                devices,
+                slots,
+                expected: 2,
+                got,
+            };
+            let elements = vec![Fr::from(0u64); got];
+            assert_eq!(Bitmap::from_elements(devices, slots, &elements), Err(error));
         }
     }
 

@@ -1,6 +1,6 @@
 //! What is wrong, and where.
 
-use crate::uptime::AssemblyError;
+use crate::{uptime, vote};
 
 /// Why the files of a fleet are refused.
 #[derive(Debug, thiserror::Error)]
@@ -44,7 +44,17 @@ pub enum FleetError {
         /// The zone.
         zone: u64,
         /// The reason.
-        error: Box<AssemblyError>,
+        error: Box<uptime::AssemblyError>,
+    },
+    /// A vote that cannot be opened.
+    #[error("zone {zone}, seat {seat}: {error}")]
+    Vote {
+        /// The zone.
+        zone: u64,
+        /// The seat.
+        seat: usize,
+        /// The reason.
+        error: Box<vote::AssemblyError>,
     },
 }
 

@@ -11,6 +11,7 @@ use crate::committee::draw;
 use crate::eddsa::EddsaError;
 use crate::field::Fr;
 use crate::registry::{DeviceRegistry, RegistryError, WatcherError, WatcherRegistry};
+use crate::tree::Path;
 
 /// What a seat published: a bitmap and the attestation of its digest.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -93,24 +94,9 @@ impl Network<'_> {
     /// # Errors
     /// [`AssemblyError`].
     pub fn witness(&self, zone: u64, votes: &[Option<Vote>]) -> Result<Witness, AssemblyError> {
+        self.check_sizes(votes.len())?;
         let shape = &self.shape;
-        shape.validate().map_err(ClaimError::from)?;
-        self.parameters.validate(shape).map_err(ClaimError::from)?;
-        for (what, expected, got) in [
-            (
-                "levels of the device tree",
-                shape.device_levels,
-                self.devices.levels(),
-            ),
-            ("seats", shape.watchers, self.watchers.seats()),
-            ("levels of a seat", shape.seat_levels, self.watchers.levels()),
-            ("votes", shape.watchers, votes.len()),
-        ] {
-            if expected != got {
-                return Err(AssemblyError::Shape { what, expected, got });
-            }
-        }
-        let device_path = self.devices.zone_path(shape.zone_levels(), zone)?;
+        let device_path = self.check_zone(zone)?;
         let first = zone * shape.devices as u64;
         let devices = (0..shape.devices)
             .into_par_iter()
@@ -135,6 +121,33 @@ impl Network<'_> {
             device_path,
             seats,
         })
+    }
+
+    /// Whether shape, parameters, registries and so many votes fit each other.
+    pub(crate) fn check_sizes(&self, votes: usize) -> Result<(), AssemblyError> {
+        let shape = &self.shape;
+        shape.validate().map_err(ClaimError::from)?;
+        self.parameters.validate(shape).map_err(ClaimError::from)?;
+        for (what, expected, got) in [
+            (
+                "levels of the device tree",
+                shape.device_levels,
+                self.devices.levels(),
+            ),
+            ("seats", shape.watchers, self.watchers.seats()),
+            ("levels of a seat", shape.seat_levels, self.watchers.levels()),
+            ("votes", shape.watchers, votes),
+        ] {
+            if expected != got {
+                return Err(AssemblyError::Shape { what, expected, got });
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether the device tree has the zone; returns the path from the zone's root up.
+    pub(crate) fn check_zone(&self, zone: u64) -> Result<Path, AssemblyError> {
+        Ok(self.devices.zone_path(self.shape.zone_levels(), zone)?)
     }
 
     fn device(&self, index: u64) -> DeviceWitness {

@@ -14,6 +14,7 @@ use popw_claims::fleet::{
 use popw_claims::registry::{Device, Position, Watcher};
 use popw_claims::settlement::{KeccakTree, zone_leaf};
 use popw_claims::uptime::{Preset, Shape, Vote};
+use popw_claims::vote;
 use serde_json::json;
 
 use crate::{check, check_json};
@@ -227,6 +228,35 @@ fn a_fleet_and_its_zone() {
             "claim_leaves": leaves,
             "claim_root": hex(&tree.root()),
             "claim_path_of_index_17": path,
+        }),
+    );
+}
+
+/// The vote of a seat of the same zone, opened, and read back as a vote of U1.
+#[test]
+fn an_opened_vote() {
+    let texts = Texts::new();
+    let fleet = texts.read().unwrap();
+    let refuse = |rejection| panic!("{rejection}");
+    let mut attestations =
+        Attestations::ingest(&fleet, texts.source(4), Encoding::JsonLines, refuse).unwrap();
+    let votes = attestations.votes(ZONE).unwrap();
+    let (seat, selector) = (3, [0x0f, 0xfe, 0x0b, 0xad]);
+    let opened = fleet.vote(ZONE, seat, &votes, selector).unwrap();
+    let shape = vote::Shape::of(fleet.shape());
+    let read = vote::read(&opened.settlement_data, &shape, ZONE).unwrap();
+    assert_eq!(Some(&read), votes[seat].as_ref());
+    let hex = |bytes: &[u8]| format!("0x{}", hex::encode(bytes));
+    let decimals = |elements: &[Fr]| elements.iter().map(to_decimal).collect::<Vec<_>>();
+    check_json(
+        "vote.json",
+        &json!({
+            "zone": ZONE,
+            "seat": seat,
+            "selector": hex(&selector),
+            "words": decimals(&opened.outcome.words),
+            "data": hex(&opened.settlement_data),
+            "public_inputs": decimals(&opened.statement.public_inputs()),
         }),
     );
 }

@@ -70,6 +70,7 @@ fn tags() {
         "witness-draw",
         "receipts",
         "coverage-out",
+        "vote-out",
     ];
     let tags: Vec<Value> = names
         .iter()

@@ -3,8 +3,10 @@
 use crate::failure::Failure;
 use crate::files::{create_folder, write};
 use crate::screen::show;
-use popw_circuits::{R1cs, catalog, coverage, location, uptime};
-use popw_claims::{coverage as coverage_claim, location as location_claim, uptime as uptime_claim};
+use popw_circuits::{R1cs, catalog, coverage, location, uptime, vote};
+use popw_claims::{
+    coverage as coverage_claim, location as location_claim, uptime as uptime_claim, vote as vote_claim,
+};
 use popw_prover::{CircuitId, export};
 use popw_verifier::Fr;
 use std::fmt;
@@ -31,7 +33,7 @@ pub enum Command {
     },
 }
 
-/// A circuit by name: claim and shape, such as `uptime:N=16,W=8,S=144`, `coverage:M=14` or `location:R=24`.
+/// A circuit by name: claim and shape, such as `uptime:N=16,W=8,S=144`, `vote:N=16,W=8,S=144`, `coverage:M=14` or `location:R=24`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CircuitName {
     /// U1.
@@ -40,6 +42,8 @@ pub enum CircuitName {
     Coverage(coverage_claim::Shape),
     /// L1.
     Location(location_claim::Shape),
+    /// V1.
+    Vote(vote_claim::Shape),
 }
 
 impl CircuitName {
@@ -49,6 +53,7 @@ impl CircuitName {
             Self::Uptime(shape) => uptime::structure(shape),
             Self::Coverage(shape) => coverage::structure(shape),
             Self::Location(shape) => location::structure(shape),
+            Self::Vote(shape) => vote::structure(shape),
         }
     }
 }
@@ -59,6 +64,7 @@ impl fmt::Display for CircuitName {
             Self::Uptime(shape) => ("uptime", shape.to_string()),
             Self::Coverage(shape) => ("coverage", shape.to_string()),
             Self::Location(shape) => ("location", shape.to_string()),
+            Self::Vote(shape) => ("vote", shape.to_string()),
         };
         write!(f, "{claim}:{}", shape.replace(' ', ","))
     }
@@ -111,6 +117,20 @@ impl FromStr for CircuitName {
                 )?;
                 shape.validate().map(|()| Self::Location(shape))
             }
+            "vote" => {
+                let mut shape = vote_claim::Shape::new(16, 8, 144);
+                read_shape(
+                    parameters,
+                    &mut [
+                        ("N", &mut shape.devices),
+                        ("W", &mut shape.watchers),
+                        ("S", &mut shape.slots),
+                        ("L", &mut shape.seat_levels),
+                    ],
+                    None,
+                )?;
+                shape.validate().map(|()| Self::Vote(shape))
+            }
             _ => {
                 return Err(format!(
                     "there is no circuit `{claim}`; `popw circuit list` shows those there are"
@@ -155,7 +175,9 @@ coverage:M=14          C1 challenged radio coverage of a beacon with at most M w
     M       witnesses: 1 to 14
 location:R=24          L1 location consistency of a device in R reports
     R       reports of an epoch: 1 to 288
-D, L levels of the device tree (5) and of a seat's watcher tree (3), of every claim";
+vote:N=16,W=8,S=144    V1 the opened vote of a watcher, for U1 of this shape
+    N, W, S as for uptime
+D, L levels of the device tree (5; none for vote) and of a seat's watcher tree (3), of every claim";
 
 /// Lists, writes or counts.
 ///
@@ -214,6 +236,8 @@ mod tests {
             "coverage:M=2,D=1,L=1",
             "location:R=24",
             "location:R=288,D=4,L=2",
+            "vote:N=16,W=8,S=144",
+            "vote:N=1,W=3,S=24,L=1",
         ] {
             assert_eq!(name.parse::<CircuitName>().unwrap().to_string(), name);
         }
@@ -224,6 +248,8 @@ mod tests {
             ("coverage:outage", "`outage` is not NAME=NUMBER"),
             ("coverage:M=15", "1 to 14"),
             ("location:R=0", "1 to 288"),
+            ("vote:N=16,D=5", "`D` is not one of N, W, S, L"),
+            ("vote:W=11", "1 to 10"),
             ("uptime:N=x", "invalid digit"),
         ] {
             let refused = name.parse::<CircuitName>().unwrap_err();

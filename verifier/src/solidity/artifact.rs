@@ -16,20 +16,36 @@ macro_rules! artifact {
 /// A contract that is deployed as it was compiled; its constructor's arguments, ABI-encoded, follow the creation bytecode.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Contract {
+    /// Randomness of a drand network: `constructor(bytes publicKey, uint64 genesis, uint32 period)`.
+    DrandBeacon,
     /// A verifier that can be stopped for ever: `constructor(address verifier, address guardian)`.
     EmergencyStop,
+    /// OpenZeppelin's timelock: `constructor(uint256 minDelay, address[] proposers, address[] executors, address admin)`.
+    TimelockController,
     /// Settles the zones of one epoch.
     UptimeSettlement,
+    /// Which verifier a selector means: `constructor(address timelock, address guardian, address[] verifiers, bytes32[]
+    /// circuitIds)`.
+    VerifierRouter,
 }
 
 impl Contract {
     /// Every contract that has an artifact of this kind.
-    pub const ALL: [Self; 2] = [Self::EmergencyStop, Self::UptimeSettlement];
+    pub const ALL: [Self; 5] = [
+        Self::DrandBeacon,
+        Self::EmergencyStop,
+        Self::TimelockController,
+        Self::UptimeSettlement,
+        Self::VerifierRouter,
+    ];
 
     fn artifact(self) -> (&'static str, &'static str) {
         match self {
+            Self::DrandBeacon => artifact!("DrandBeacon.json"),
             Self::EmergencyStop => artifact!("EmergencyStop.json"),
+            Self::TimelockController => artifact!("TimelockController.json"),
             Self::UptimeSettlement => artifact!("UptimeSettlement.json"),
+            Self::VerifierRouter => artifact!("VerifierRouter.json"),
         }
     }
 }

@@ -1,5 +1,6 @@
-//! Signatures: honest, forged in the signature or the key, and forged in the hints by one who holds the secret key.
+//! Signatures: honest, forged in the signature or the key, and forged in the hints by one who holds the secret key; and as published.
 
+use super::{bind, outputs};
 use crate::gadgets::eddsa::{assert_signature, challenge_offset};
 use crate::gadgets::montgomery::Edwards;
 use crate::soundness::{Draw, Forgery, Overrides, Subject, build};
@@ -74,6 +75,64 @@ pub fn eddsa() -> Subject<'static, Fr, Signed> {
         )
         .tested_elsewhere([("canonical", "assert_below")])
         .runs_max(600)
+}
+
+/// The gadget with R8 and S published.
+fn published_circuit(cs: &mut Builder<Fr>, signed: &Signed) {
+    let outputs = outputs(cs, "published", 3);
+    let key = Edwards {
+        x: cs.input("key_x", signed.key.x),
+        y: cs.input("key_y", signed.key.y),
+    };
+    let message = cs.input("message", signed.message);
+    let Signature { r8, s } = signed.signature;
+    let verified = assert_signature(cs, &key, &message, &signed.signature);
+    let r8 = Edwards {
+        x: cs.input("r8_x", r8.x),
+        y: cs.input("r8_y", r8.y),
+    };
+    let s = cs.input("s", Fr::from(s.into_bigint()));
+    verified.assert_published(cs, &r8, &s);
+    bind(cs, outputs, [&r8.x, &r8.y, &s]);
+}
+
+/// The signature gadget with its signature as outputs: it cannot be another one, nor S another representative.
+pub(super) fn published() -> Subject<'static, Fr, Signed> {
+    let honest = Signed::honest(SEED, Fr::from(1234u64));
+    let (r1cs, assignment) = build(&published_circuit, &honest);
+    let order = Fr::from(Scalar::MODULUS);
+    let changes = [
+        ("r8_x", Fr::ONE),
+        ("r8_y", Fr::ONE),
+        ("s", Fr::ONE),
+        ("s", -Fr::ONE),
+        ("s", order),
+        ("s", -order),
+        ("s", order * Fr::from(2u64)),
+    ];
+    let forgeries = changes.into_iter().map(|(name, change)| {
+        let wire = r1cs.find_wire(name).into_iter();
+        Forgery {
+            name: format!("{name} plus {change}"),
+            witness: honest.clone(),
+            overrides: wire.map(|wire| (wire, assignment[wire] + change)).collect(),
+        }
+    });
+    Subject::new("eddsa published", &published_circuit)
+        .twin(&|signed| {
+            let Signature { r8, s } = signed.signature;
+            let valid = verify(&signed.key, signed.message, &signed.signature).is_ok();
+            valid.then(|| vec![r8.x, r8.y, Fr::from(s.into_bigint())])
+        })
+        .valid((1..4u8).map(|seed| Signed::honest(seed, Fr::from(u64::from(seed) * 1234))))
+        .invalid(forgeries.collect::<Vec<_>>())
+        .probes(
+            (1..)
+                .zip(super::boundary_values())
+                .map(|(seed, message)| Signed::honest(seed, message)),
+        )
+        .tested_elsewhere([("eddsa", "eddsa"), ("reduced", "scalar_bits")])
+        .runs_max(300)
 }
 
 /// The secret that every forgery is made with.

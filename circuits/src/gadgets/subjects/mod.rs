@@ -26,6 +26,7 @@ pub fn all() -> Vec<Entry> {
     let mut entries = vec![
         Entry::new(numbers::decompose()),
         Entry::new(numbers::canonical_bits()),
+        Entry::new(numbers::scalar_bits()),
         Entry::new(numbers::one_hot_16()),
         Entry::new(numbers::assert_selected_16()),
         Entry::new(numbers::nonzero()),
@@ -41,6 +42,7 @@ pub fn all() -> Vec<Entry> {
     entries.push(Entry::new(hashes::climb()));
     entries.push(Entry::new(hashes::open()));
     entries.push(Entry::new(eddsa()));
+    entries.push(Entry::new(eddsa::published()));
     entries.push(Entry::new(openings::device()));
     entries.push(Entry::new(openings::ingestor()));
     entries.push(Entry::new(polynomials::statement()));

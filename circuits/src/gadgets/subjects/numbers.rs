@@ -8,6 +8,7 @@ use crate::soundness::{Draw, Forgery, Overrides, Subject, build};
 use crate::{Builder, Lc};
 use ark_bn254::Fr;
 use ark_ff::{AdditiveGroup, BigInt, BigInteger, Field, PrimeField, Zero};
+use popw_claims::babyjubjub::Scalar;
 
 /// Bits of the decomposition that is tested.
 const DECOMPOSED_BITS: usize = 9;
@@ -70,48 +71,80 @@ pub(super) fn assert_below(bound: u32) -> Subject<'static, Fr, Below> {
         .probes((0..bound).map(with))
 }
 
-fn canonical_circuit(cs: &mut Builder<Fr>, value: &Fr) {
+/// A number and what it must be below.
+#[derive(Clone, Copy)]
+pub(super) struct Bounded {
+    bound: BigInt<4>,
+    value: Fr,
+}
+
+fn bounded_circuit(cs: &mut Builder<Fr>, bounded: &Bounded) {
     let outputs = outputs(cs, "half", 2);
-    let value = cs.input("value", *value);
-    let bits = bits::canonical_bits(cs, "bit", &value);
+    let value = cs.input("value", bounded.value);
+    let bits = bits::bits_below(cs, "bit", &value, &bounded.bound);
     let (low, high) = bits.split_at(bits.len() / 2);
     bind(cs, outputs, &[weigh_bits(low), weigh_bits(high)]);
 }
 
-/// The least number that [`bits::canonical_bits`] refuses: the modulus with its bits below the compared ones cleared.
-fn canonical_edge() -> BigInt<4> {
-    let width = Fr::MODULUS_BIT_SIZE as usize;
+/// The least number that [`bits::bits_below`] refuses: the bound with its bits below the compared ones cleared.
+fn bounded_edge(bound: &BigInt<4>) -> BigInt<4> {
+    let width = bound.num_bits() as usize;
     let bits: Vec<bool> = (0..width)
-        .map(|i| i >= width - TOP_BITS && Fr::MODULUS.get_bit(i))
+        .map(|i| i >= width - TOP_BITS && bound.get_bit(i))
         .collect();
     BigInt::from_bits_le(&bits)
 }
 
-pub(super) fn canonical_bits() -> Subject<'static, Fr, Fr> {
-    let edge = canonical_edge();
-    let mut valid = vec![Fr::ZERO, Fr::ONE, Fr::from(edge) - Fr::ONE];
-    valid.extend(Draw::new(2).elements(3));
-    // Bits of a number E >= r instead of those of E - r, one for each place at which the comparison may decide.
-    let modulus = top_bits(&Fr::MODULUS);
-    let width = Fr::MODULUS_BIT_SIZE;
+fn bounded_twin(bounded: &Bounded) -> Option<Vec<Fr>> {
+    let Bounded { bound, value } = bounded;
+    let integer = value.into_bigint();
+    let width = bound.num_bits() as usize;
+    let half = |places: std::ops::Range<usize>| {
+        let bits: Vec<bool> = places.map(|i| integer.get_bit(i)).collect();
+        Fr::from(BigInt::<4>::from_bits_le(&bits))
+    };
+    (integer < bounded_edge(bound)).then(|| vec![half(0..width / 2), half(width / 2..width)])
+}
+
+pub(super) fn canonical_bits() -> Subject<'static, Fr, Bounded> {
+    bits_below("canonical_bits", Fr::MODULUS, Draw::new(2).elements(3))
+}
+
+/// The bits of a published S: below the order of the signatures' subgroup.
+pub(super) fn scalar_bits() -> Subject<'static, Fr, Bounded> {
+    let reduced = |value: Fr| Scalar::from_le_bytes_mod_order(&value.into_bigint().to_bytes_le());
+    let values = Draw::new(2).elements(3).into_iter().map(reduced);
+    let values = values.map(|scalar| Fr::from(scalar.into_bigint())).collect();
+    bits_below("scalar_bits", Scalar::MODULUS, values)
+}
+
+fn bits_below(name: &str, bound: BigInt<4>, values: Vec<Fr>) -> Subject<'static, Fr, Bounded> {
+    let with = move |value| Bounded { bound, value };
+    let edge = Fr::from(bounded_edge(&bound));
+    let mut valid = vec![Fr::ZERO, Fr::ONE, edge - Fr::ONE];
+    valid.extend(values);
+    // Bits of a number that is not below the bound (for the modulus, instead of those of what is left of it), one for each place at
+    // which the comparison may decide.
+    let width = bound.num_bits();
+    let top = top_bits(&bound, width as usize);
     let mut numbers: Vec<BigInt<4>> = (1u32..)
-        .zip(&modulus)
+        .zip(&top)
         .filter(|(_, one)| !**one)
         .map(|(places, _)| {
-            // Equal to the modulus above the place, greater there, zeros below.
-            let mut number = Fr::MODULUS;
+            // Equal to the bound above the place, greater there, zeros below.
+            let mut number = bound;
             number >>= width - places;
             number.add_with_carry(&1u64.into());
             number <<= width - places;
             number
         })
         .collect();
-    let mut equal = edge;
+    let mut equal = bounded_edge(&bound);
     equal.add_with_carry(&5u64.into());
     numbers.push(equal);
     let forgeries = numbers.into_iter().map(|number| {
-        let value = Fr::from_le_bytes_mod_order(&number.to_bytes_le());
-        let (r1cs, _) = build(&canonical_circuit, &value);
+        let witness = with(Fr::from_le_bytes_mod_order(&number.to_bytes_le()));
+        let (r1cs, _) = build(&bounded_circuit, &witness);
         let hints = (0..r1cs.wires()).filter(|wire| r1cs.wire_kind(*wire) == WireKind::Hint);
         // The hints are the bits but the lowest, in order.
         let overrides: Overrides<Fr> = (1..)
@@ -120,22 +153,15 @@ pub(super) fn canonical_bits() -> Subject<'static, Fr, Fr> {
             .collect();
         Forgery {
             name: format!("the bits of {number}"),
-            witness: value,
+            witness,
             overrides,
         }
     });
-    Subject::new("canonical_bits", &canonical_circuit)
-        .twin(&|value| {
-            let integer = value.into_bigint();
-            let half = |from: usize| {
-                let bits: Vec<bool> = (from..from + 127).map(|i| integer.get_bit(i)).collect();
-                Fr::from(BigInt::<4>::from_bits_le(&bits))
-            };
-            (integer < canonical_edge()).then(|| vec![half(0), half(127)])
-        })
-        .valid(valid)
+    Subject::new(name, &bounded_circuit)
+        .twin(&bounded_twin)
+        .valid(valid.into_iter().map(with))
         .invalid(forgeries)
-        .probes(boundary_values().into_iter().chain([Fr::from(edge)]))
+        .probes(boundary_values().into_iter().chain([edge]).map(with))
 }
 
 fn one_hot_circuit(cs: &mut Builder<Fr>, number: &usize) {
