@@ -122,12 +122,13 @@ fn artifacts_were_compiled_from_the_committed_sources() {
         let text = fs::read_to_string(entry.unwrap().path()).unwrap();
         let artifact: serde_json::Value = serde_json::from_str(&text).unwrap();
         let sources = artifact["sources"].as_object().unwrap();
-        assert!(!sources.is_empty());
+        let packages = artifact["packages"].as_object().unwrap();
+        assert!(!sources.is_empty() || !packages.is_empty());
         for (path, hash) in sources {
             let source = fs::read(tools::contracts().join(path)).unwrap();
             assert_eq!(*hash, hex::encode(Sha256::digest(source)), "run node compile.cjs");
         }
-        for (package, version) in artifact["packages"].as_object().unwrap() {
+        for (package, version) in packages {
             let locked = &lock["packages"][format!("node_modules/{package}")]["version"];
             assert_eq!(version, locked, "run node compile.cjs");
         }
