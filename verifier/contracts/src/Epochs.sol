@@ -337,8 +337,8 @@ abstract contract Epochs is AccessControl {
         bytes32 nobody = keccak256(new bytes(size));
         for (uint64 zone = firstZone; zone < end; ++zone) {
             if (e.standing[zone] != 0) revert ZoneAlreadyAttested(zone);
-            uint256 at = (zone - firstZone) * size;
-            bytes32 word = keccak256(digests[at:at + size]);
+            uint256 start = (zone - firstZone) * size;
+            bytes32 word = keccak256(digests[start:start + size]);
             if (word != nobody) e.standing[zone] = word;
         }
         emit Attested(epoch, firstZone, bitmapsHash, digests);
@@ -644,15 +644,15 @@ abstract contract Epochs is AccessControl {
     /// @dev The polynomial whose coefficients are the words, at z; each is smaller than R. Horner's rule: from the last word to the first, y = y z + word. Not
     /// reduced on the way: the words are below R, so y stays below 2 R < 2^256, and mulmod takes any y.
     function _evaluate(bytes calldata words, uint256 z) private pure returns (uint256 y) {
-        uint256 at = words.length;
-        while (at != 0) {
-            at -= 32;
+        uint256 offset = words.length;
+        while (offset != 0) {
+            offset -= 32;
             uint256 word;
             assembly ("memory-safe") {
-                word := calldataload(add(words.offset, at))
+                word := calldataload(add(words.offset, offset))
                 y := add(mulmod(y, z, R), word)
             }
-            if (word >= R) revert WordNotInField(at / 32, word);
+            if (word >= R) revert WordNotInField(offset / 32, word);
         }
         return y % R;
     }
@@ -668,18 +668,16 @@ abstract contract Epochs is AccessControl {
     ) private returns (uint256[7] memory inputs) {
         if (zone >= head.zones) revert ZoneUnknown(zone, head.zones);
         if (e.claimsRoot[zone] != 0) revert ZoneAlreadySettled(zone);
-        uint256 rows = ROW_BYTES * head.devices;
-        uint256 length = rows + 32 * uint256(head.watchers);
-        if (data.length != length) revert DataLength(length, data.length);
-        _standing(e, head, zone, data[rows:], 0);
-
+        _checkSettlement(e, head, zone, data);
         bytes memory copy = data;
         inputs = _inputs(e, head.uptimeSelector, zone, outCommit, keccak256(copy));
-        // Of a leaf the first 16 bytes, but with the index behind the zone's last.
+        uint256 chunk = head.devices < CHUNK ? head.devices : CHUNK;
+        bytes32[] memory leaves = new bytes32[](head.devices / chunk);
+        // A leaf's first 16 bytes, but with the index behind the zone's last device.
         uint256 label = uint256(epoch) << 64 | (uint256(zone) + 1) * head.devices;
-        (uint256 y, uint256 scores, bytes32[] memory leaves) = _read(copy, head.devices, label, inputs[5]);
+        uint256 scores;
+        (inputs[6], scores) = _read(copy, leaves, chunk, label, inputs[5]);
         if (scores == type(uint256).max) revert ScoreTooLarge(zone, SCORE_MAX);
-        inputs[6] = y;
 
         bytes32 root = _root(leaves);
         e.claimsRoot[zone] = root;
@@ -688,25 +686,31 @@ abstract contract Epochs is AccessControl {
         emit ZoneSettled(epoch, zone, root, scores);
     }
 
+    /// @dev The data has its length, and its digests stand.
+    function _checkSettlement(Epoch storage e, Head memory head, uint64 zone, bytes calldata data) private view {
+        uint256 rows = ROW_BYTES * head.devices;
+        uint256 length = rows + 32 * uint256(head.watchers);
+        if (data.length != length) revert DataLength(length, data.length);
+        _standing(e, head, zone, data[rows:], 0);
+    }
+
     /// @dev Stores what `_settleZone` counted.
     function _count(Epoch storage e, Head memory head) private {
         (e.head.settledZones, e.head.scores) = (head.settledZones, head.scores);
     }
 
     /// @dev One pass over rows and digests, from the last to the first: the fingerprint y at z (see `_evaluate`; the digests were checked when they came to
-    /// stand), the sum of the scores (all ones if one is too large), and the claim leaves. A leaf is hashed where its rows are: its label goes into the word
-    /// before them, which is put back.
-    function _read(bytes memory data, uint256 devices, uint256 label, uint256 z)
+    /// stand), the sum of the scores (all ones if one is too large), and the claim leaves, of `chunk` rows each. A leaf is hashed where its rows are: its label
+    /// goes into the word before them, which is put back.
+    function _read(bytes memory data, bytes32[] memory leaves, uint256 chunk, uint256 label, uint256 z)
         private
         pure
-        returns (uint256 y, uint256 scores, bytes32[] memory leaves)
+        returns (uint256 y, uint256 scores)
     {
-        uint256 chunk = devices < CHUNK ? devices : CHUNK;
-        leaves = new bytes32[](devices / chunk);
         uint256 tooLarge; // has its highest bit set as soon as one score is above SCORE_MAX
         assembly ("memory-safe") {
             let at := add(add(data, 0x20), mload(data))
-            for { let rowsEnd := add(add(data, 0x20), mul(ROW_BYTES, devices)) } gt(at, rowsEnd) {} {
+            for { let rowsEnd := add(add(data, 0x20), mul(mul(ROW_BYTES, chunk), mload(leaves))) } gt(at, rowsEnd) {} {
                 at := sub(at, 0x20)
                 y := add(mulmod(y, z, R), mload(at))
             }
