@@ -7,6 +7,7 @@
 //! | [`epoch`] | a whole epoch of a fleet: every zone proven, everything that settles it |
 //! | [`simulate`] | a seeded fleet with attackers, and what the claims catch |
 //! | [`synthetic`] | keys, devices and watchers from a seed, for both |
+//! | [`contracts`] | the contracts' interfaces |
 //! | [`evm`] | an Ethereum in this process, for the demo and for the contracts' tests |
 //! | [`beacon`] | drand's randomness, and that of a network of our own |
 //! | [`fleet_folder`] | `FLEET_DIR/` on disk |
@@ -16,6 +17,7 @@
 
 pub mod beacon;
 pub mod commands;
+pub mod contracts;
 pub mod demo;
 pub mod epoch;
 pub mod evm;

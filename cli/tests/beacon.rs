@@ -8,9 +8,8 @@ use alloy_primitives::{Address, Bytes};
 use alloy_sol_types::{SolCall, SolConstructor};
 use gas::pin;
 use popw::beacon::{BeaconError, Network, Signature, TestKey};
-use popw::evm::{
-    DrandBeacon as B, DrandBeacon::DrandBeaconErrors as BeaconRefusal, Evm, EvmError, Execution, Refusal,
-};
+use popw::contracts::{DrandBeacon as B, DrandBeacon::DrandBeaconErrors as BeaconRefusal, Refusal};
+use popw::evm::{Evm, EvmError, Execution};
 use popw_verifier::solidity::{Contract, contract_bytecode};
 use rand_chacha::{ChaCha20Rng, rand_core::RngCore, rand_core::SeedableRng};
 

@@ -16,10 +16,11 @@ use ark_ff::{BigInteger, Field, PrimeField};
 use ark_groth16::{Proof, ProvingKey, VerifyingKey};
 use common::{key, prove, random_inputs, rerandomise};
 use gas::pin;
-use popw::evm::{
-    Evm, EvmError, Groth16Verifier7 as V, Groth16Verifier7::Groth16Verifier7Errors as VerifierError, Refusal,
-    UptimeSettlement as S, UptimeSettlement::UptimeSettlementErrors as SettlementError, create_address,
+use popw::contracts::{
+    Groth16Verifier7 as V, Groth16Verifier7::Groth16Verifier7Errors as VerifierError, Refusal,
+    UptimeSettlement as S, UptimeSettlement::UptimeSettlementErrors as SettlementError,
 };
+use popw::evm::{Evm, EvmError, create_address};
 use popw_verifier::{
     ProofPoint, ProofWords, Verifier, VerifyError, Word, WordError,
     solidity::{Contract, Grade, calldata, contract_bytecode, creation_bytecode},

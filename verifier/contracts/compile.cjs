@@ -2,7 +2,7 @@
 //
 //   node compile.cjs                      write artifacts/*.json
 //   node compile.cjs --check              compile and compare with the committed artifacts; status 1 if they differ
-//   node compile.cjs --creation A.sol ..  compile other files; print {"<contract>": "<creation bytecode, hex>"}
+//   node compile.cjs --creation A.sol ..  compile exported verifiers; print {"<contract>": "<creation bytecode, hex>"}
 //
 // An artifact names the sources that went into it: ours with their SHA-256, and the packages in node_modules/ with their versions.
 //
@@ -21,17 +21,28 @@ const solc = require("solc");
 const TEMPLATE = "src/Groth16Verifier.sol.template";
 const INPUT_COUNTS = [1, 2, 4, 7];
 /** Contracts that are deployed as they are: each has an artifact, and Rust a variant (verifier/src/solidity/artifact.rs). */
-const DEPLOYED = ["DrandBeacon", "EmergencyStop", "TimelockController", "UptimeSettlement", "VerifierRouter"];
+const DEPLOYED = [
+  "DrandBeacon",
+  "EmergencyStop",
+  "Rewards",
+  "TestToken",
+  "TimelockController",
+  "UptimeSettlement",
+  "VerifierRouter",
+];
 /** Files of packages that are compiled though nothing in src/ imports them. */
 const FOREIGN = ["@openzeppelin/contracts/governance/TimelockController.sol"];
 /** The longest code of a contract (EIP-170), in bytes. */
 const RUNTIME_BYTES_MAX = 24576;
-const SETTINGS = {
-  optimizer: { enabled: true, runs: 1000000 },
+const COMMON = {
   evmVersion: "prague",
   // No metadata in the code: equal text has to give equal bytes.
   metadata: { appendCBOR: false, bytecodeHash: "none" },
 };
+/** Of the template: not by way of Yul, which would cut the key into words all over the code. */
+const VERIFIER_SETTINGS = { ...COMMON, optimizer: { enabled: true, runs: 1000000 } };
+/** Of everything else, as in foundry.toml: `Rewards` does not fit into a contract otherwise. */
+const SETTINGS = { ...COMMON, optimizer: { enabled: true, runs: 1000 }, viaIR: true };
 
 const read = (path) => readFileSync(join(__dirname, path), "utf8");
 const sha256 = (data) => createHash("sha256").update(data).digest("hex");
@@ -50,12 +61,12 @@ function packageFile(path) {
 }
 
 /** Of every contract in `sources`, a map from file name to text: creation bytecode (hex) and the files it was compiled from. */
-function compile(sources) {
+function compile(sources, settings) {
   const outputs = ["evm.bytecode.object", "evm.deployedBytecode.object", "metadata"];
   const input = {
     language: "Solidity",
     sources: Object.fromEntries(Object.entries(sources).map(([name, content]) => [name, { content }])),
-    settings: { ...SETTINGS, outputSelection: { "*": { "*": outputs } } },
+    settings: { ...settings, outputSelection: { "*": { "*": outputs } } },
   };
   const output = JSON.parse(solc.compile(JSON.stringify(input), { import: packageFile }));
   if (output.errors?.length) {
@@ -105,24 +116,26 @@ function artifacts() {
   const files = readdirSync(join(__dirname, "src")).filter((file) => file.endsWith(".sol"));
   const sources = Object.fromEntries(files.map((file) => [`src/${file}`, read(`src/${file}`)]));
   for (const path of FOREIGN) sources[path] = read(`node_modules/${path}`);
+  const verifiers = {};
   const keys = {};
   for (const inputs of INPUT_COUNTS) {
     for (const grade of ["Ceremony", "Dev"]) {
       const name = `${grade}Groth16Verifier${inputs}`;
       const { text, key } = withSentinelKey(name, inputs, grade === "Dev");
-      sources[`${name}.sol`] = text;
+      verifiers[`${name}.sol`] = text;
       keys[name] = key;
     }
   }
-  const compiled = compile(sources);
-  const about = (paths) => {
+  const compiled = compile(sources, SETTINGS);
+  const compiledVerifiers = compile(verifiers, VERIFIER_SETTINGS);
+  const about = (paths, settings) => {
     const ours = paths.filter((path) => path.startsWith("src/"));
     const packages = new Set(paths.filter((path) => !path.startsWith("src/")).map(packageOf));
     return {
       sources: Object.fromEntries(ours.map((path) => [path, sha256(read(path))])),
       packages: Object.fromEntries([...packages].map((name) => [name, packageVersion(name)])),
       solc: solc.version(),
-      settings: SETTINGS,
+      settings,
     };
   };
   const json = (value) => JSON.stringify(value, null, 2) + "\n";
@@ -130,14 +143,14 @@ function artifacts() {
   for (const name of DEPLOYED) {
     if (!compiled[name]) throw new Error(`no contract ${name} in src/ that could be deployed`);
     const { creation, files } = compiled[name];
-    texts[`${name}.json`] = json({ ...about(files), creation });
+    texts[`${name}.json`] = json({ ...about(files, SETTINGS), creation });
   }
   for (const inputs of INPUT_COUNTS) {
     const [ceremony, dev] = ["Ceremony", "Dev"].map((grade) => {
       const name = `${grade}Groth16Verifier${inputs}`;
-      return blank(compiled[name].creation, keys[name], name);
+      return blank(compiledVerifiers[name].creation, keys[name], name);
     });
-    texts[`Groth16Verifier${inputs}.json`] = json({ ...about([TEMPLATE]), inputs, ceremony, dev });
+    texts[`Groth16Verifier${inputs}.json`] = json({ ...about([TEMPLATE], VERIFIER_SETTINGS), inputs, ceremony, dev });
   }
   return texts;
 }
@@ -145,7 +158,7 @@ function artifacts() {
 function main(args) {
   if (args[0] === "--creation") {
     const sources = Object.fromEntries(args.slice(1).map((path) => [basename(path), readFileSync(path, "utf8")]));
-    const compiled = Object.entries(compile(sources));
+    const compiled = Object.entries(compile(sources, VERIFIER_SETTINGS));
     console.log(JSON.stringify(Object.fromEntries(compiled.map(([name, { creation }]) => [name, creation]))));
     return;
   }

@@ -1,6 +1,7 @@
 //! The demo's chain: an EVM in this process with the verifier and the settlement contract.
 
-use crate::evm::{Deployment, Evm, EvmError, UptimeSettlement, create_address};
+use crate::contracts::UptimeSettlement;
+use crate::evm::{Deployment, Evm, EvmError, create_address};
 use crate::failure::Failure;
 use alloy_primitives::{Address, B256, Bytes, FixedBytes, U256};
 use alloy_sol_types::{SolCall, SolConstructor};

@@ -20,6 +20,10 @@ pub enum Contract {
     DrandBeacon,
     /// A verifier that can be stopped for ever: `constructor(address verifier, address guardian)`.
     EmergencyStop,
+    /// Epochs, from the plan to the paid reward: `constructor(Setup setup, Terms terms, Roles roles)`, all three of static fields.
+    Rewards,
+    /// A worthless ERC-20 token, on chain id 31337 only.
+    TestToken,
     /// OpenZeppelin's timelock: `constructor(uint256 minDelay, address[] proposers, address[] executors, address admin)`.
     TimelockController,
     /// Settles the zones of one epoch.
@@ -31,9 +35,11 @@ pub enum Contract {
 
 impl Contract {
     /// Every contract that has an artifact of this kind.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 7] = [
         Self::DrandBeacon,
         Self::EmergencyStop,
+        Self::Rewards,
+        Self::TestToken,
         Self::TimelockController,
         Self::UptimeSettlement,
         Self::VerifierRouter,
@@ -43,6 +49,8 @@ impl Contract {
         match self {
             Self::DrandBeacon => artifact!("DrandBeacon.json"),
             Self::EmergencyStop => artifact!("EmergencyStop.json"),
+            Self::Rewards => artifact!("Rewards.json"),
+            Self::TestToken => artifact!("TestToken.json"),
             Self::TimelockController => artifact!("TimelockController.json"),
             Self::UptimeSettlement => artifact!("UptimeSettlement.json"),
             Self::VerifierRouter => artifact!("VerifierRouter.json"),
