@@ -53,9 +53,12 @@ pub fn claim_leaf(epoch: u64, first_index: u64, rows: &[u8]) -> [u8; 32] {
 }
 
 /// What stands on chain for a zone's digests while no seat is demanded: `keccak256` of the digests, 32 big-endian
-/// bytes each.
+/// bytes each, or 0 if every seat is absent.
 #[must_use]
 pub fn standing(digests: &[Fr]) -> [u8; 32] {
+    if digests.iter().all(|digest| *digest == Fr::from(0u64)) {
+        return [0; 32];
+    }
     let bytes: Vec<u8> = digests.iter().flat_map(to_be_bytes).collect();
     keccak256(&bytes)
 }
@@ -257,6 +260,9 @@ mod tests {
         for other in [&[b, a][..], &[a], &[a, b, c], &[a, c]] {
             assert_ne!(standing(other), base);
         }
+        let absent = Fr::from(0u64);
+        assert_eq!(standing(&[absent; 3]), [0; 32]);
+        assert_ne!(standing(&[absent, absent, a]), [0; 32]);
         let epoch = |zones: &[[Fr; 2]]| attestations_hash(zones.iter().map(|zone| &zone[..]));
         assert_eq!(epoch(&[[a, b]]), keccak256(&base));
         assert_ne!(epoch(&[[a, b], [b, c]]), epoch(&[[b, c], [a, b]]));

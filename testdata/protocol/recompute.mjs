@@ -81,12 +81,11 @@ const drawn = (tagOfEpoch, zone, seats, levels) => {
 };
 const pair = (a, b) => keccak(eth.hexConcat(BigInt(a) < BigInt(b) ? [a, b] : [b, a]));
 function keccakRoot(leaves) {
-  while (leaves.length > 1) leaves = range(1, Math.ceil(leaves.length / 2)).map(i => { const k = 2 * Number(i) - 2; return k + 1 < leaves.length ? pair(leaves[k], leaves[k + 1]) : leaves[k]; });
+  while (leaves.length > 1) leaves = leaves.filter((_, i) => i % 2 === 0).map((left, i) => pair(left, leaves[2 * i + 1]));
   return leaves[0];
 }
-const claimLeaf = (epoch, index, payee, score) => BigInt(payee) === 0n || score === 0 ? word(0) :
-  keccak(keccak(abi(["uint64", "uint64", "address", "uint32"], [epoch, index, payee, score])));
-const zoneLeaf = (zone, digests) => keccak(keccak(abi(["uint64", "bytes32"], [zone, keccak(eth.hexConcat(digests.map(d => word(d))))])));
+const claimLeaf = (epoch, first, rows) => keccak(eth.hexConcat([word(epoch, 8), word(first, 8), rows]));
+const standing = digests => digests.every(d => BigInt(d) === 0n) ? word(0) : keccak(eth.hexConcat(digests.map(d => word(d))));
 const watcherLeaf = (owner, key, seat) => P(tag("watcher"), owner, key[0], key[1], seat);
 const pack = scores => range(0, Math.ceil(scores.length / 12) - 1).map(k => scores.slice(12 * Number(k), 12 * Number(k) + 12).reduceRight((sum, s) => (sum << 21n) + BigInt(s), 0n));
 const fingerprint = (z, payees, scores, digests) => [...payees.flatMap((p, i) => [BigInt(p), BigInt(scores[i])]), ...digests.map(BigInt)]
@@ -141,10 +140,9 @@ const trees = json("trees.json");
 same("watcher leaf", [0, 1].map(seat => watcherLeaf(trees.watcher_leaf.owner, trees.watcher_leaf.key, seat)), trees.watcher_leaf.seats_0_and_1);
 same("watcher root", P(...range(1, 8), ...Array(8).fill(0n)), trees.watcher_root.root);
 same("registry root", P(tag("registry"), 1, 2), trees.registry_root.root);
-for (const { index, payee, score, leaf } of trees.claims.leaves) same(`claim ${index}`, claimLeaf(trees.claims.epoch, index, payee, score), leaf);
+for (const { first_index, rows, leaf } of trees.claims.leaves) same(`claims from ${first_index}`, claimLeaf(trees.claims.epoch, first_index, rows), leaf);
 same("claim root", keccakRoot(trees.claims.leaves.map(x => x.leaf)), trees.claims.root);
-for (const { zone, digests, leaf } of trees.zones.leaves) same(`zone leaf ${zone}`, zoneLeaf(zone, digests), leaf);
-same("attestation root", keccakRoot(trees.zones.leaves.map(x => x.leaf)), trees.zones.root);
+trees.zones.forEach((zone, i) => same(`what stands, ${i}`, standing(zone.digests), zone.standing));
 const angle = e7 => e7 / 1e7 * Math.PI / 180, { latitude_e7, longitude_e7, dm } = trees.position;
 const R = 63710071.8, [lat, lon] = [angle(latitude_e7), angle(longitude_e7)];
 same("position", [R * Math.cos(lat) * Math.cos(lon), R * Math.cos(lat) * Math.sin(lon), R * Math.sin(lat)].map(Math.round), dm);
@@ -262,9 +260,9 @@ const z = point(e.selector, outCommit, data);
 const y = fingerprint(z, payees, scores, digests);
 same("outcome", [digests, up, scores, outCommit, data, z, y], [zone.digests, zone.up_slots, zone.scores, zone.out_commit, zone.settlement_data, zone.z, zone.y]);
 same("public inputs", [tagOfEpoch, registryRoot, paramsHash, String(zone.zone), outCommit, z, y], zone.public_inputs);
-const claims = payees.map((payee, i) => claimLeaf(e.number, zone.zone * N + i, payee, scores[i]));
-same("trees on chain", [zoneLeaf(zone.zone, digests), claims, keccakRoot(claims)], [zone.zone_leaf, zone.claim_leaves, zone.claim_root]);
-same("path of index 17", zone.claim_path_of_index_17.reduce(pair, claims[1]), zone.claim_root);
+const claims = [0, 8].map(i => claimLeaf(e.number, zone.zone * N + i, eth.hexDataSlice(data, 24 * i, 24 * (i + 8))));
+same("on chain", [standing(digests), claims, keccakRoot(claims)], [zone.standing, zone.claim_leaves, zone.claim_root]);
+same("path of the second leaf", zone.claim_path_of_second_leaf.reduce(pair, claims[1]), zone.claim_root);
 
 // The vote of one of its seats, opened.
 {

@@ -12,7 +12,7 @@ use popw_claims::fleet::{
     write_watcher,
 };
 use popw_claims::registry::{Device, Position, Watcher};
-use popw_claims::settlement::{KeccakTree, zone_leaf};
+use popw_claims::settlement::{KeccakTree, ROW_BYTES, standing};
 use popw_claims::uptime::{Preset, Shape, Vote};
 use popw_claims::vote;
 use serde_json::json;
@@ -192,13 +192,8 @@ fn a_fleet_and_its_zone() {
                 .collect()
         })
         .collect();
-    let payees = claim
-        .settlement_data
-        .chunks(24)
-        .take(16)
-        .map(|chunk| chunk[..20].try_into().unwrap());
-    let claims: Vec<([u8; 20], u32)> = payees.zip(outcome.scores.iter().copied()).collect();
-    let tree = KeccakTree::of_claims(EPOCH, ZONE * 16, claims).unwrap();
+    let rows = &claim.settlement_data[..16 * ROW_BYTES];
+    let tree = KeccakTree::of_claims(EPOCH, ZONE * 16, rows).unwrap();
     let path: Vec<String> = tree.path(1).unwrap().iter().map(|node| hex(node)).collect();
     let leaves: Vec<String> = tree.leaves().iter().map(|leaf| hex(leaf)).collect();
     let statement = &claim.statement;
@@ -224,10 +219,10 @@ fn a_fleet_and_its_zone() {
             "z": to_decimal(&statement.z),
             "y": to_decimal(&statement.y),
             "public_inputs": decimals(&statement.public_inputs()),
-            "zone_leaf": hex(&zone_leaf(ZONE, &outcome.digests)),
+            "standing": hex(&standing(&outcome.digests)),
             "claim_leaves": leaves,
             "claim_root": hex(&tree.root()),
-            "claim_path_of_index_17": path,
+            "claim_path_of_second_leaf": path,
         }),
     );
 }

@@ -11,7 +11,7 @@ use popw_claims::location;
 use popw_claims::poseidon::sponge;
 use popw_claims::record::{Record, payload_of};
 use popw_claims::registry::{Position, registry_root, watcher_leaf, watcher_root};
-use popw_claims::settlement::{KeccakTree, claim_leaf, zone_leaf};
+use popw_claims::settlement::{KeccakTree, claim_leaf, standing};
 use popw_claims::statement::polynomial;
 use popw_claims::tree::{empty_subtree, root_of};
 use popw_claims::uptime::rule::{longest_outage, score};
@@ -254,27 +254,26 @@ fn leaves_and_roots() {
         .collect();
     let roots = count(1, 8);
     let Position { x, y, z } = Position::from_degrees_e7(485_734_000, 77_521_000).unwrap();
-    let claims = [
-        ([0x11; 20], 5),
-        ([0; 20], 5),
-        ([0x22; 20], 0),
-        ([0x33; 20], 1_000_000),
-    ];
-    let tree = KeccakTree::of_claims(20_000, 16, claims).unwrap();
+    let rows: Vec<[u8; 24]> = (1u8..=16)
+        .map(|number| std::array::from_fn(|at| if at < 20 { 0x11 * (number % 4) } else { number % 3 }))
+        .collect();
+    let tree = KeccakTree::of_claims(20_000, 16, rows.as_flattened()).unwrap();
     let registry = registry_root(Fr::from(1u64), Fr::from(2u64));
     let digests = [count(1, 4), count(5, 8), count(9, 12)];
-    let zones = KeccakTree::of_zones(digests.iter().map(Vec::as_slice)).unwrap();
     let claims: Vec<Value> = (16u64..)
-        .zip(claims)
-        .map(|(index, (payee, score))| {
-            let leaf = claim_leaf(20_000, index, &payee, score);
-            json!({ "index": index, "payee": hex32(&payee), "score": score, "leaf": hex32(&leaf) })
+        .step_by(8)
+        .zip(rows.chunks(8))
+        .map(|(first, rows)| (first, rows.as_flattened()))
+        .map(|(first, rows)| {
+            let leaf = claim_leaf(20_000, first, rows);
+            json!({ "first_index": first, "rows": hex32(rows), "leaf": hex32(&leaf) })
         })
         .collect();
-    let zone_leaves: Vec<Value> = (0..)
-        .zip(&digests)
-        .map(|(zone, digests)| (zone, digests, hex32(&zone_leaf(zone, digests))))
-        .map(|(zone, digests, leaf)| json!({ "zone": zone, "digests": decimals(digests), "leaf": leaf }))
+    let absent = vec![Fr::from(0u64); 4];
+    let zones: Vec<Value> = digests
+        .iter()
+        .chain([&absent])
+        .map(|digests| json!({ "digests": decimals(digests), "standing": hex32(&standing(digests)) }))
         .collect();
     check_json(
         "trees.json",
@@ -284,7 +283,7 @@ fn leaves_and_roots() {
             "watcher_root": { "seat_roots": "1..8", "root": to_decimal(&watcher_root(&roots)) },
             "registry_root": { "device_root": "1", "watcher_root": "2", "root": to_decimal(&registry) },
             "claims": { "epoch": 20_000, "leaves": claims, "root": hex32(&tree.root()) },
-            "zones": { "leaves": zone_leaves, "root": hex32(&zones.root()) },
+            "zones": zones,
         }),
     );
 }

@@ -6,15 +6,13 @@
 
 use crate::commands::Compute;
 use crate::commands::circuit::CircuitName;
-use crate::epoch::outputs::{
-    ClaimsFile, Outputs, attestation_tree, attestations_json, public_json, rejected_line, settlement,
-};
+use crate::epoch::outputs::{ClaimsFile, Outputs, attestations_json, public_json, rejected_line};
 use crate::epoch::state::{Header, State, ZoneDone};
 use crate::epoch::summary::{Summary, peak_memory};
 use crate::epoch::totals::{Rejections, Totals};
 use crate::failure::{Failure, in_file};
 use crate::files::{Streamed, read_bytes, read_text, write};
-use crate::fleet_folder;
+use crate::fleet_folder::{self, settlement_json};
 use crate::screen::{Screen, show};
 use popw_claims::field::to_decimal;
 use popw_claims::fleet::{Attestations, Claim, Fleet};

@@ -23,7 +23,7 @@ pub struct Header {
     pub circuit_id: String,
     /// SHA-256 of the verifying key, as `verification_key.json`.
     pub verifying_key: String,
-    /// Keccak root over the zones' digests.
+    /// Hash of all digests (`popw_claims::settlement::attestations_hash`).
     pub attestations: String,
 }
 

@@ -54,7 +54,7 @@ pub struct UptimeReport {
     pub registry_root: String,
     /// The hash of the parameters, as it is to be printed.
     pub params_hash: String,
-    /// ATT, the attestation root on chain, as it is to be printed.
+    /// Hash of all digests, as it is to be printed.
     pub attestations_hash: String,
     /// Devices, zones, slots, outages.
     pub tally: Tally,
