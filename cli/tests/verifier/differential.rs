@@ -157,7 +157,9 @@ fn snarkjs_case(key: usize, claim: &Claim) -> Value {
 /// The verdict of the Rust verifier after every coordinate was reduced.
 fn reduced_holds(scene: &Scene, claim: &Claim) -> bool {
     let p = U256::from_be_slice(&Fq::MODULUS.to_bytes_be());
-    let reduced = claim.proof.map(|word| (U256::from_be_bytes(word) % p).to_be_bytes());
+    let reduced = claim
+        .proof
+        .map(|word| (U256::from_be_bytes(word) % p).to_be_bytes());
     scene.verifier.verify_words(&claim.inputs, &reduced).is_ok()
 }
 
