@@ -24,10 +24,17 @@ mod interfaces {
         #[sol(all_derives)]
         interface Groth16Verifier7 {
             error InputNotInField(uint256 index);
+            error BatchInputNotInField(uint256 proof, uint256 index);
+            error BatchLengths(uint256 proofs, uint256 inputs);
+            error BatchEmpty();
             error ProofInvalid();
 
             function verifyProof(uint256[8] calldata proof, uint256[7] calldata inputs) external view;
             function isValidProof(uint256[8] calldata proof, uint256[7] calldata inputs) external view returns (bool);
+            function verifyBatch(uint256[8][] calldata proofs, uint256[7][] calldata inputs) external view;
+            function isValidBatch(uint256[8][] calldata proofs, uint256[7][] calldata inputs) external view returns (bool);
+            function keyHash() external view returns (bytes32);
+            function INSECURE_SETUP() external view returns (bool);
         }
 
         #[sol(all_derives)]

@@ -1,5 +1,5 @@
-//! The contracts, run in process: the verifier against the Rust verifier, the settlement against an independent
-//! computation of everything it computes, and the gas of both, pinned in `verifier/contracts/gas.csv`.
+//! The settlement contract, run in process against an independent computation of everything it computes, and its gas,
+//! pinned in `verifier/contracts/gas.csv`. The verifier contract has its own tests in `verifier/`.
 //!
 //! The proofs are of a circuit that proves any seven values, so these tests see what the *contract* refuses.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
@@ -10,11 +10,10 @@ mod gas;
 
 use alloy_primitives::{Address, B256, FixedBytes, U256, address, keccak256};
 use alloy_sol_types::{SolCall, SolConstructor, SolEvent};
-use ark_bn254::{Bn254, Fq, Fq2, Fr, G1Affine, G2Affine};
-use ark_ec::{AffineRepr, CurveGroup};
+use ark_bn254::{Bn254, Fr};
 use ark_ff::{BigInteger, Field, PrimeField};
-use ark_groth16::{Proof, ProvingKey, VerifyingKey};
-use common::{key, prove, random_inputs, rerandomise};
+use ark_groth16::ProvingKey;
+use common::{alias, key, prove, random_inputs};
 use gas::pin;
 use popw::contracts::{
     Groth16Verifier7 as V, Groth16Verifier7::Groth16Verifier7Errors as VerifierError, Refusal,
@@ -22,347 +21,14 @@ use popw::contracts::{
 };
 use popw::evm::{Evm, EvmError, create_address};
 use popw_verifier::{
-    ProofPoint, ProofWords, Verifier, VerifyError, Word, WordError,
+    ProofWords, Word,
     solidity::{Contract, Grade, calldata, contract_bytecode, creation_bytecode},
-    words::{g1_to_words, inputs_from_be_bytes, inputs_to_be_bytes, proof_to_words},
+    words::{inputs_from_be_bytes, inputs_to_be_bytes, proof_to_words},
 };
 
 const CHAIN: u64 = 31337;
 const DEPLOYER: Address = address!("00000000000000000000000000000000000d0001");
 const STRANGER: Address = address!("00000000000000000000000000000000000a0002");
-
-// ---------------------------------------------------------------------------------------------------------- verifier
-
-/// A verifier contract, and the Rust verifier for the same key.
-struct Pair {
-    evm: Evm,
-    contract: Address,
-    verifier: Verifier,
-}
-
-impl Pair {
-    fn new(vk: VerifyingKey<Bn254>) -> Self {
-        let mut evm = Evm::new(CHAIN);
-        let contract = evm
-            .deploy(DEPLOYER, &creation_bytecode(&vk, Grade::Dev).unwrap(), &[])
-            .unwrap()
-            .address;
-        Self {
-            evm,
-            contract,
-            verifier: Verifier::new(vk).unwrap(),
-        }
-    }
-
-    /// The verdict, if both entries of the contract and the Rust verifier agree on it; gas of the reverting entry.
-    fn verdict(&mut self, inputs: &[Word], proof: &ProofWords) -> Result<u64, VerifyError> {
-        let words = [&proof[..], inputs].concat().concat();
-        let mut call = |function: &str| {
-            let signature = format!("{function}(uint256[8],uint256[{}])", inputs.len());
-            let data = [&keccak256(signature)[..4], &words].concat();
-            self.evm.view(STRANGER, self.contract, &data)
-        };
-        let (reverting, predicate) = (call("verifyProof"), call("isValidProof").unwrap().output);
-        let native = self.verifier.verify_words(inputs, proof);
-        assert_eq!(U256::from_be_slice(&predicate), U256::from(native.is_ok()));
-        match (reverting, native) {
-            (Ok(execution), Ok(())) => {
-                assert!(execution.output.is_empty());
-                Ok(execution.gas_used)
-            }
-            (
-                Err(EvmError::Reverted {
-                    reason: Refusal::Verifier(reason),
-                    ..
-                }),
-                Err(native),
-            ) => {
-                let expected = match &native {
-                    VerifyError::Words(WordError::InputNotInField { index }) => {
-                        VerifierError::InputNotInField(V::InputNotInField {
-                            index: U256::from(*index),
-                        })
-                    }
-                    _ => VerifierError::ProofInvalid(V::ProofInvalid {}),
-                };
-                assert_eq!(reason, expected);
-                Err(native)
-            }
-            (contract, native) => panic!("contract {contract:?}, Rust {native:?}"),
-        }
-    }
-}
-
-/// `word + times * modulus`, if that fits.
-fn alias<F: PrimeField>(word: &Word, times: u64) -> Option<Word> {
-    let modulus = U256::from_be_slice(&F::MODULUS.to_bytes_be());
-    let sum = U256::from_be_bytes(*word).checked_add(modulus.checked_mul(U256::from(times))?)?;
-    Some(sum.to_be_bytes())
-}
-
-/// The first key of `count` inputs, from this seed on, in which some word starts with a zero byte.
-fn key_with_leading_zero(count: usize) -> ProvingKey<Bn254> {
-    let short = |point: &G1Affine| g1_to_words(point).iter().any(|word| word[0] == 0);
-    (50..)
-        .map(|seed| key(count, seed))
-        .find(|key| key.vk.gamma_abc_g1.iter().any(short))
-        .unwrap()
-}
-
-#[test]
-fn contract_and_rust_agree_on_mutations_of_every_word() {
-    for count in [1, 2, 4, 7] {
-        for key in [key(count, 1), key(count, 2), key_with_leading_zero(count)] {
-            let mut pair = Pair::new(key.vk.clone());
-            let inputs = random_inputs(count, 3);
-            let proof = prove(&key, &inputs, 4);
-            let (input_words, proof_words) = (inputs_to_be_bytes(&inputs), proof_to_words(&proof));
-            pair.verdict(&input_words, &proof_words).unwrap();
-            pair.verdict(&input_words, &proof_to_words(&rerandomise(&key, &proof, 5)))
-                .unwrap();
-
-            for index in 0..count {
-                let mut other = input_words.clone();
-                other[index][31] ^= 1;
-                assert_eq!(
-                    pair.verdict(&other, &proof_words),
-                    Err(VerifyError::EquationFails)
-                );
-                for times in 1..=5 {
-                    let Some(aliased) = alias::<Fr>(&input_words[index], times) else {
-                        break;
-                    };
-                    other[index] = aliased;
-                    let expected = WordError::InputNotInField { index };
-                    assert_eq!(pair.verdict(&other, &proof_words), Err(expected.into()));
-                }
-            }
-            for index in 0..8 {
-                let mut other = proof_words;
-                other[index][31] ^= 1;
-                let error = pair.verdict(&input_words, &other).unwrap_err();
-                assert!(matches!(error, VerifyError::NotOnCurve { .. }), "{error}");
-                other[index] = alias::<Fq>(&proof_words[index], 1).unwrap();
-                let expected = WordError::CoordinateNotInField { index };
-                assert_eq!(pair.verdict(&input_words, &other), Err(expected.into()));
-            }
-        }
-    }
-}
-
-#[test]
-fn contract_and_rust_agree_on_other_points() {
-    let key = key(2, 1);
-    let mut pair = Pair::new(key.vk.clone());
-    let inputs = random_inputs(2, 3);
-    let proof = prove(&key, &inputs, 4);
-    let words = inputs_to_be_bytes(&inputs);
-    let identity = (G1Affine::identity(), G2Affine::identity());
-    let outside = (0..)
-        .find_map(|x: u64| G2Affine::get_point_from_x_unchecked(Fq2::from(x), true))
-        .unwrap();
-    let at_infinity = |point| VerifyError::AtInfinity { point };
-    let cases = [
-        (
-            Proof {
-                a: identity.0,
-                ..proof.clone()
-            },
-            at_infinity(ProofPoint::A),
-        ),
-        (
-            Proof {
-                b: identity.1,
-                ..proof.clone()
-            },
-            at_infinity(ProofPoint::B),
-        ),
-        (
-            Proof {
-                c: identity.0,
-                ..proof.clone()
-            },
-            at_infinity(ProofPoint::C),
-        ),
-        (
-            Proof {
-                a: identity.0,
-                b: identity.1,
-                c: identity.0,
-            },
-            at_infinity(ProofPoint::A),
-        ),
-        (
-            Proof {
-                b: outside,
-                ..proof.clone()
-            },
-            VerifyError::NotInSubgroup { point: ProofPoint::B },
-        ),
-        (
-            Proof {
-                a: proof.c,
-                c: proof.a,
-                ..proof.clone()
-            },
-            VerifyError::EquationFails,
-        ),
-        (
-            Proof {
-                a: -proof.a,
-                ..proof.clone()
-            },
-            VerifyError::EquationFails,
-        ),
-    ];
-    for (proof, expected) in cases {
-        assert_eq!(pair.verdict(&words, &proof_to_words(&proof)), Err(expected));
-    }
-    pair.verdict(
-        &words,
-        &proof_to_words(&Proof {
-            a: -proof.a,
-            b: -proof.b,
-            ..proof
-        }),
-    )
-    .unwrap();
-}
-
-/// Whoever knows a key's secrets can satisfy the equation with points at infinity. Nobody else can, and no honest prover
-/// makes such a proof: it is refused by both, in every spelling.
-#[test]
-fn points_at_infinity_are_refused_even_if_the_equation_holds() {
-    let scalars = random_inputs(6, 1);
-    let [alpha, beta, gamma, delta, ic0, ic1] = scalars[..] else {
-        panic!()
-    };
-    let g1 = |scalar: Fr| (G1Affine::generator() * scalar).into_affine();
-    let g2 = |scalar: Fr| (G2Affine::generator() * scalar).into_affine();
-    let vk = VerifyingKey {
-        alpha_g1: g1(alpha),
-        beta_g2: g2(beta),
-        gamma_g2: g2(gamma),
-        delta_g2: g2(delta),
-        gamma_abc_g1: vec![g1(ic0), g1(ic1)],
-    };
-    let mut pair = Pair::new(vk);
-    let input = Fr::from(5_u64);
-    let inputs = inputs_to_be_bytes(&[input]);
-    // e(A, B) = this + delta C, in exponents.
-    let fixed = alpha * beta + gamma * (ic0 + ic1 * input);
-    let t = Fr::from(7_u64);
-    let proof = |a: Fr, b: Fr, c: Fr| Proof {
-        a: g1(a),
-        b: g2(b),
-        c: g1(c),
-    };
-    let c = |a: Fr, b: Fr| (a * b - fixed) / delta;
-    let zero = Fr::from(0_u64);
-
-    pair.verdict(&inputs, &proof_to_words(&proof(t, t, c(t, t))))
-        .unwrap();
-    for (proof, point) in [
-        (proof(zero, t, c(zero, t)), ProofPoint::A),
-        (proof(t, zero, c(t, zero)), ProofPoint::B),
-        (proof(fixed / t, t, zero), ProofPoint::C),
-    ] {
-        let words = proof_to_words(&proof);
-        assert_eq!(
-            pair.verdict(&inputs, &words),
-            Err(VerifyError::AtInfinity { point })
-        );
-        for index in 0..8 {
-            if words[index] == [0; 32] {
-                let mut spelled = words;
-                spelled[index] = alias::<Fq>(&words[index], 1).unwrap();
-                assert!(pair.verdict(&inputs, &spelled).is_err());
-            }
-        }
-    }
-}
-
-#[test]
-fn calldata_that_is_cut_is_refused() {
-    let key = key(2, 1);
-    let mut pair = Pair::new(key.vk.clone());
-    let inputs = random_inputs(2, 3);
-    let data = calldata(&prove(&key, &inputs, 4), &inputs);
-    assert!(pair.evm.view(STRANGER, pair.contract, &data).is_ok());
-    for length in 0..data.len() {
-        let outcome = pair.evm.view(STRANGER, pair.contract, &data[..length]);
-        assert!(
-            matches!(
-                outcome,
-                Err(EvmError::Reverted {
-                    reason: Refusal::Empty,
-                    ..
-                })
-            ),
-            "{length}: {outcome:?}"
-        );
-    }
-    // The ABI ignores what follows the arguments.
-    assert!(
-        pair.evm
-            .view(STRANGER, pair.contract, &[data, vec![1]].concat())
-            .is_ok()
-    );
-}
-
-#[test]
-fn verifier_needs_no_more_gas_than_it_should() {
-    for count in [1, 2, 4, 7] {
-        let key = key(count, 1);
-        let mut pair = Pair::new(key.vk.clone());
-        let inputs = random_inputs(count, 3);
-        let proof = prove(&key, &inputs, 4);
-        let gas = pair
-            .verdict(&inputs_to_be_bytes(&inputs), &proof_to_words(&proof))
-            .unwrap();
-        let rule = 207_000 + 7_000 * count as u64;
-        assert!(
-            gas.abs_diff(rule) * 100 <= rule,
-            "{count} inputs: {gas}, expected {rule} within 1 %"
-        );
-        pin("verify", count, gas);
-
-        for grade in [Grade::Dev, Grade::Ceremony] {
-            let code = creation_bytecode(&key.vk, grade).unwrap();
-            pin(
-                &format!("deploy_verifier_{grade}"),
-                count,
-                Evm::new(CHAIN).deploy(DEPLOYER, &code, &[]).unwrap().gas_used,
-            );
-        }
-    }
-}
-
-#[test]
-fn a_dev_contract_says_that_it_is_one() {
-    let vk = key(1, 1).vk;
-    let mut evm = Evm::new(CHAIN);
-    let mut ask = |grade| {
-        let contract = evm
-            .deploy(DEPLOYER, &creation_bytecode(&vk, grade).unwrap(), &[])
-            .unwrap()
-            .address;
-        evm.view(STRANGER, contract, &keccak256("INSECURE_SETUP()")[..4])
-    };
-    assert_eq!(
-        U256::from_be_slice(&ask(Grade::Dev).unwrap().output),
-        U256::from(1)
-    );
-    assert!(matches!(
-        ask(Grade::Ceremony),
-        Err(EvmError::Reverted {
-            reason: Refusal::Empty,
-            ..
-        })
-    ));
-}
-
-// -------------------------------------------------------------------------------------------------------- settlement
 
 /// An epoch of `zones` zones, computed here from `docs/protocol.md` with nothing of the product.
 #[derive(Clone)]
@@ -1144,9 +810,9 @@ fn settling_costs_no_more_than_it_should() {
             pin("post_attestations", 1, posted);
             // Beyond the proof: more than a transaction that verifies the same inputs.
             let inputs = inputs_from_be_bytes(&scene.epoch.inputs(&zone)).unwrap();
-            let alone = Pair::new(scene.key.vk)
-                .verdict(&inputs_to_be_bytes(&inputs), &proof)
-                .unwrap();
+            let verifier = create_address(DEPLOYER, 0);
+            let data = calldata(&prove(&scene.key, &inputs, 7), &inputs);
+            let alone = scene.evm.view(STRANGER, verifier, &data).unwrap().gas_used;
             pin("settle_per_device_beyond_the_proof", 256, (gas - alone) / 256);
         }
     }

@@ -3,9 +3,7 @@
 //! The circuit id is the SHA-256 of the `.r1cs` file that [`r1cs_file`] writes: any change of a constraint changes it, and
 //! anyone can recompute it with a standard tool. Snarkjs, Picus and Ecne read the files.
 
-use ark_bn254::{Bn254, Fr};
-use ark_groth16::VerifyingKey;
-use ark_serialize::CanonicalSerialize;
+use ark_bn254::Fr;
 use popw_circuits::R1cs;
 use popw_keys::error::WriteError;
 use popw_keys::r1cs::{Header, write_r1cs};
@@ -35,16 +33,6 @@ impl fmt::Debug for CircuitId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "CircuitId({self})")
     }
-}
-
-/// The selector that names a verifier on chain: the first four bytes of keccak256(circuit id || verifying key), the key as
-/// arkworks writes it, compressed. It changes with the circuit and with the key.
-pub fn selector(circuit_id: CircuitId, key: &VerifyingKey<Bn254>) -> [u8; 4] {
-    let mut bytes = circuit_id.0.to_vec();
-    // Writing to a Vec cannot fail.
-    let _ = key.serialize_compressed(&mut bytes);
-    let [a, b, c, d, ..] = popw_claims::field::keccak256(&bytes);
-    [a, b, c, d]
 }
 
 /// The rows of one matrix with their coefficients written out.

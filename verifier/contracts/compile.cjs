@@ -19,7 +19,7 @@ const { basename, join } = require("node:path");
 const solc = require("solc");
 
 const TEMPLATE = "src/Groth16Verifier.sol.template";
-const INPUT_COUNTS = [1, 2, 4, 7];
+const INPUT_COUNTS = [1, 2, 3, 4, 5, 6, 7, 8];
 /** Contracts that are deployed as they are: each has an artifact, and Rust a variant (verifier/src/solidity/artifact.rs). */
 const DEPLOYED = [
   "DrandBeacon",
@@ -94,7 +94,7 @@ function withSentinelKey(name, inputs, insecure) {
     .replaceAll("{{NAME}}", name)
     .replaceAll("{{INPUTS}}", String(inputs))
     .replaceAll("{{PROVENANCE}}", "compiled for an artifact.")
-    .replaceAll("{{INSECURE}}", insecure ? "    bool public constant INSECURE_SETUP = true;\n" : "")
+    .replaceAll("{{INSECURE}}", String(insecure))
     .replaceAll("{{KEY}}", key.map((word) => `        hex"${word}"`).join("\n"));
   return { text, key: key.join("") };
 }

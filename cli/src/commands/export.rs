@@ -38,12 +38,12 @@ pub enum Command {
         #[arg(long)]
         out: Option<PathBuf>,
     },
-    /// Calldata for verifyProof(uint256[8],uint256[l]), in hexadecimal
+    /// Calldata for verifyProof(uint256[8],uint256[l]), or of several proofs for verifyBatch(uint256[8][],uint256[l][]), in
+    /// hexadecimal
     Calldata {
-        /// proof.json
-        proof: PathBuf,
-        /// public.json
-        public: PathBuf,
+        /// proof.json and its public.json; for a batch, pair after pair
+        #[arg(required = true, num_args = 2.., value_names = ["PROOF", "PUBLIC"])]
+        files: Vec<PathBuf>,
         /// Where to write it; standard output if absent
         #[arg(long)]
         out: Option<PathBuf>,
@@ -75,11 +75,26 @@ pub fn run(command: &Command) -> Result<(), Failure> {
                 &snarkjs::write_verifying_key(&verifying_key).map_err(Failure::input)?,
             )
         }
-        Command::Calldata { proof, public, out } => {
-            let words = snarkjs::read_proof(&read_text(proof)?).map_err(in_file(proof))?;
-            let inputs = snarkjs::read_public(&read_text(public)?).map_err(in_file(public))?;
-            put(out.as_deref(), &hex_text(&solidity::calldata(&words, &inputs)))
-        }
+        Command::Calldata { files, out } => put(out.as_deref(), &hex_text(&calldata(files)?)),
+    }
+}
+
+/// Calldata of one proof or of a batch, from pairs of proof.json and public.json.
+fn calldata(files: &[PathBuf]) -> Result<Vec<u8>, Failure> {
+    let (pairs, rest) = files.as_chunks::<2>();
+    if let [proof] = rest {
+        let message = format!("{}: no public.json follows this proof", proof.display());
+        return Err(Failure::input(message));
+    }
+    let read = |[proof, public]: &[PathBuf; 2]| {
+        let proof = snarkjs::read_proof(&read_text(proof)?).map_err(in_file(proof))?;
+        let inputs = snarkjs::read_public(&read_text(public)?).map_err(in_file(public))?;
+        Ok((proof, inputs))
+    };
+    let (proofs, inputs): (Vec<_>, Vec<_>) = pairs.iter().map(read).collect::<Result<_, Failure>>()?;
+    match (&proofs[..], &inputs[..]) {
+        ([proof], [inputs]) => Ok(solidity::calldata(proof, inputs)),
+        _ => solidity::batch_calldata(&proofs, &inputs).map_err(Failure::input),
     }
 }
 

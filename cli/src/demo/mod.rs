@@ -120,7 +120,7 @@ fn play(args: &Args, screen: &Screen) -> Result<Report, Failure> {
     let context = EpochContext {
         chain_id: CHAIN_ID,
         settlement: Chain::settlement_address(),
-        selector: export::selector(circuit_id, &verifying_key),
+        selector: solidity::selector(&verifying_key, &circuit_id.0),
         epoch: network.epoch.number(),
         registry_root: registry_root(network.devices.root(), network.watchers.root()),
         parameters_hash: parameters.hash(&shape),

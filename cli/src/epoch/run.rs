@@ -19,7 +19,7 @@ use popw_claims::fleet::{Attestations, Claim, Fleet};
 use popw_claims::settlement::attestations_hash;
 use popw_prover::dev_key::is_dev;
 use popw_prover::{CircuitId, DevKey, Phase, Progress, Prover, Watch, claim, export};
-use popw_verifier::snarkjs;
+use popw_verifier::{snarkjs, solidity};
 use rand::rngs::OsRng;
 use sha2::{Digest, Sha256};
 use std::fs::File;
@@ -169,7 +169,7 @@ fn open_key(args: &Args, fleet: &Fleet, screen: &Screen) -> Result<(Prover, Circ
             path.display()
         );
     }
-    let selector = export::selector(circuit_id, prover.verifier().key());
+    let selector = solidity::selector(prover.verifier().key(), &circuit_id.0);
     if selector != fleet.context().selector {
         eprintln!(
             "warning: the epoch is open for the verifier 0x{}, this key's is 0x{}: its contract will not take these proofs",

@@ -3,7 +3,7 @@
 //! In a verifier's bytecode the key's words are zero; the artifact says where they go. They lie there as one run of
 //! data behind the code, so filling them in gives what the compiler gives for the exported text.
 
-use super::{ExportError, Grade};
+use super::{BYTECODE_INPUTS_MAX, ExportError, Grade};
 use alloc::{string::ToString, vec::Vec};
 use serde::Deserialize;
 
@@ -58,12 +58,16 @@ impl Contract {
     }
 }
 
-/// By number of public inputs.
-const VERIFIERS: [(usize, (&str, &str)); 4] = [
-    (1, artifact!("Groth16Verifier1.json")),
-    (2, artifact!("Groth16Verifier2.json")),
-    (4, artifact!("Groth16Verifier4.json")),
-    (7, artifact!("Groth16Verifier7.json")),
+/// Of 1, 2, .. public inputs.
+const VERIFIERS: [(&str, &str); BYTECODE_INPUTS_MAX] = [
+    artifact!("Groth16Verifier1.json"),
+    artifact!("Groth16Verifier2.json"),
+    artifact!("Groth16Verifier3.json"),
+    artifact!("Groth16Verifier4.json"),
+    artifact!("Groth16Verifier5.json"),
+    artifact!("Groth16Verifier6.json"),
+    artifact!("Groth16Verifier7.json"),
+    artifact!("Groth16Verifier8.json"),
 ];
 
 #[derive(Deserialize)]
@@ -89,9 +93,9 @@ struct ContractJson<'a> {
 
 /// Creation bytecode of a verifier, with the key filled in.
 pub(super) fn verifier_bytecode(inputs: usize, grade: Grade, key: &[u8]) -> Result<Vec<u8>, ExportError> {
-    let (_, (file, text)) = VERIFIERS
-        .iter()
-        .find(|(count, _)| *count == inputs)
+    let (file, text) = inputs
+        .checked_sub(1)
+        .and_then(|index| VERIFIERS.get(index))
         .ok_or(ExportError::NoArtifact { got: inputs })?;
     let failed = |message: &str| ExportError::Artifact {
         file,

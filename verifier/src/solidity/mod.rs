@@ -1,11 +1,13 @@
-//! The verifier contract for a key: its text, its creation bytecode, and calldata for it.
+//! The verifier contract for a key: its text, its creation bytecode, calldata for it, and the selector it is known by.
 //!
 //! [`export`] fills the template of `verifier/contracts/src/`; whoever deploys it compiles what he has read.
 //! [`creation_bytecode`] fills the same key into bytecode that was compiled from that template beforehand
 //! (`verifier/contracts/artifacts/`), so that popw itself needs no compiler; a test compares both, byte for byte.
-//! Degenerate keys are refused by [`crate::key`] first. Next: `artifact` (committed bytecode), `template` (the text).
+//! Degenerate keys are refused by [`crate::key`] first. Next: `artifact` (committed bytecode), `template` (the text),
+//! `calldata`.
 
 mod artifact;
+mod calldata;
 mod template;
 
 use crate::{
@@ -13,16 +15,20 @@ use crate::{
     words::{self, Word},
 };
 use alloc::{format, string::String, vec::Vec};
-use ark_bn254::{Bn254, Fr, G1Affine, G2Affine};
-use ark_groth16::{Proof, VerifyingKey};
+use ark_bn254::{Bn254, G1Affine, G2Affine};
+use ark_groth16::VerifyingKey;
 use core::fmt;
 use sha3::{Digest, Keccak256};
 use thiserror::Error;
 
 pub use artifact::{Contract, contract_bytecode};
+pub use calldata::{CalldataError, batch_calldata, calldata};
 
 /// The most public inputs of an exported contract: its code stays well below the limit of EIP-170 (24,576 bytes).
 pub const INPUTS_MAX: usize = 256;
+
+/// The most public inputs for which bytecode was compiled: [`creation_bytecode`].
+pub const BYTECODE_INPUTS_MAX: usize = 8;
 
 /// The longest contract name, in bytes.
 pub const NAME_BYTES_MAX: usize = 64;
@@ -31,9 +37,9 @@ pub const NAME_BYTES_MAX: usize = 64;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Grade {
     /// Made on one machine, for development: whoever made it can forge proofs. The contract is named `Dev<name>` and
-    /// has `bool public constant INSECURE_SETUP = true`.
+    /// its `INSECURE_SETUP` is true.
     Dev,
-    /// Made by a ceremony with several contributors and a beacon.
+    /// Made by a ceremony with several contributors and a beacon: `INSECURE_SETUP` is false.
     Ceremony,
 }
 
@@ -70,7 +76,8 @@ pub enum ExportError {
     },
     /// No bytecode was compiled for this number of public inputs: export the text and compile it.
     #[error(
-        "no committed bytecode for {got} public inputs (there is for 1, 2, 4 and 7): export the text and compile it"
+        "no committed bytecode for {got} public inputs (there is for 1 to {limit}): export the text and compile it",
+        limit = BYTECODE_INPUTS_MAX
     )]
     NoArtifact {
         /// Public inputs of the key.
@@ -118,7 +125,8 @@ pub fn export(key: &VerifyingKey<Bn254>, name: &str, grade: Grade) -> Result<Str
     ))
 }
 
-/// The creation bytecode of the contract that [`export`] writes, without a compiler, for 1, 2, 4 or 7 public inputs.
+/// The creation bytecode of the contract that [`export`] writes, without a compiler, for 1 to [`BYTECODE_INPUTS_MAX`] public
+/// inputs.
 ///
 /// The contract has no constructor arguments.
 ///
@@ -126,22 +134,28 @@ pub fn export(key: &VerifyingKey<Bn254>, name: &str, grade: Grade) -> Result<Str
 /// The key is degenerate, or no bytecode was compiled for its number of public inputs.
 pub fn creation_bytecode(key: &VerifyingKey<Bn254>, grade: Grade) -> Result<Vec<u8>, ExportError> {
     let inputs = check(key)?;
-    let bytes: Vec<u8> = key_words(key).iter().flat_map(|(_, word)| *word).collect();
-    artifact::verifier_bytecode(inputs, grade, &bytes)
+    artifact::verifier_bytecode(inputs, grade, &key_bytes(key))
 }
 
-/// Calldata of `verifyProof(uint256[8],uint256[l])`, l the number of inputs.
+/// What the contract's `keyHash()` answers: the keccak256 of the key's words as the contract holds them.
+///
+/// It says nothing about whether the key is sound: [`key::check`] does.
 #[must_use]
-pub fn calldata(proof: &Proof<Bn254>, inputs: &[Fr]) -> Vec<u8> {
-    let signature = format!("verifyProof(uint256[8],uint256[{}])", inputs.len());
-    let mut data = Keccak256::digest(signature)[..4].to_vec();
-    for word in words::proof_to_words(proof)
-        .iter()
-        .chain(&words::inputs_to_be_bytes(inputs))
-    {
-        data.extend_from_slice(word);
-    }
-    data
+pub fn key_hash(key: &VerifyingKey<Bn254>) -> [u8; 32] {
+    Keccak256::digest(key_bytes(key)).into()
+}
+
+/// What names a verifier on chain and in an epoch tag: the first four bytes of
+/// `keccak256(abi.encode(bytes32 keyHash, bytes32 circuitId))`, with [`key_hash`]. It changes with the circuit and with
+/// the key.
+#[must_use]
+pub fn selector(key: &VerifyingKey<Bn254>, circuit_id: &[u8; 32]) -> [u8; 4] {
+    let digest: [u8; 32] = Keccak256::new_with_prefix(key_hash(key))
+        .chain_update(circuit_id)
+        .finalize()
+        .into();
+    let [a, b, c, d, ..] = digest;
+    [a, b, c, d]
 }
 
 /// The number of public inputs of a key that may be exported.
@@ -151,6 +165,10 @@ fn check(key: &VerifyingKey<Bn254>) -> Result<usize, ExportError> {
         got if (1..=INPUTS_MAX).contains(&got) => Ok(got),
         got => Err(ExportError::InputCount { got }),
     }
+}
+
+fn key_bytes(key: &VerifyingKey<Bn254>) -> Vec<u8> {
+    key_words(key).iter().flat_map(|(_, word)| *word).collect()
 }
 
 /// The key as the contract holds it, which is the order of the pairing precompile's input: three pairs with the G2

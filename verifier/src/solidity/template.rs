@@ -10,20 +10,14 @@ use alloc::{
 
 const TEMPLATE: &str = include_str!("../../contracts/src/Groth16Verifier.sol.template");
 
-/// What [`Grade::Dev`] adds to the contract.
-const INSECURE: &str = "
-    /// @notice The key was made on one machine: whoever made it can forge proofs. For development only.
-    bool public constant INSECURE_SETUP = true;
-";
-
 /// Fills the template. `name` is a contract name, `key` the words in the contract's order with what each is.
 pub(super) fn fill(name: &str, inputs: usize, grade: Grade, key: &[(String, Word)]) -> String {
     let line =
         |(what, word): &(String, Word)| format!("        /* {what:<18} */ hex\"{}\"", hex::encode(word));
     let key: Vec<String> = key.iter().map(line).collect();
     let (insecure, provenance) = match grade {
-        Grade::Dev => (INSECURE, "the key is a dev key: NOT SECURE."),
-        Grade::Ceremony => ("", "the key is of grade `ceremony`."),
+        Grade::Dev => ("true", "the key is a dev key: NOT SECURE."),
+        Grade::Ceremony => ("false", "the key is of grade `ceremony`."),
     };
     TEMPLATE
         .replace("{{NAME}}", name)

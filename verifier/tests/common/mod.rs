@@ -12,7 +12,7 @@
 pub mod tools;
 
 use ark_bn254::{Bn254, Fr};
-use ark_ff::UniformRand;
+use ark_ff::{BigInteger, PrimeField, UniformRand};
 use ark_groth16::{Groth16, Proof, ProvingKey};
 use ark_relations::{
     gr1cs::{ConstraintSynthesizer, ConstraintSystemRef, SynthesisError},
@@ -60,4 +60,21 @@ pub fn rerandomise(key: &ProvingKey<Bn254>, proof: &Proof<Bn254>, seed: u64) -> 
 pub fn random_inputs(count: usize, seed: u64) -> Vec<Fr> {
     let mut rng = rng(seed);
     (0..count).map(|_| Fr::rand(&mut rng)).collect()
+}
+
+/// `word + times * modulus`, big-endian, if that fits: another spelling of the same element to whoever reduces it.
+pub fn alias<F: PrimeField>(word: &[u8; 32], times: usize) -> Option<[u8; 32]> {
+    let mut sum = *word;
+    for _ in 0..times {
+        let mut carry = 0;
+        for (byte, more) in sum.iter_mut().rev().zip(F::MODULUS.to_bytes_le()) {
+            carry += u16::from(*byte) + u16::from(more);
+            [*byte, _] = carry.to_le_bytes();
+            carry >>= 8;
+        }
+        if carry != 0 {
+            return None;
+        }
+    }
+    Some(sum)
 }
