@@ -6,7 +6,7 @@
 //! Depends on revm; interfaces come from [`crate::contracts`], bytecode from [`popw_verifier::solidity`].
 
 use crate::contracts::Refusal;
-use alloy_primitives::{Address, Bytes, Log, TxKind};
+use alloy_primitives::{Address, Bytes, Log, TxKind, U256};
 use revm::{
     Context, DatabaseRef, ExecuteCommitEvm, ExecuteEvm, MainBuilder, MainContext, MainnetEvm,
     context::{
@@ -96,6 +96,11 @@ impl Evm {
             inner: context.build_mainnet(),
             chain_id,
         }
+    }
+
+    /// Sets the time of the next transactions' block, Unix seconds.
+    pub fn set_time(&mut self, time: u64) {
+        self.inner.ctx.block.timestamp = U256::from(time);
     }
 
     /// How many transactions `account` has sent.

@@ -1,7 +1,7 @@
 //! `popw demo`: the whole story on a real log.
 //!
-//! log -> signed records -> watchers' attestations -> claim -> proof -> verdict in Rust -> settlement in an EVM, then three
-//! forgeries and why each is refused. [`network`] is what is synthetic, [`chain`] the EVM, [`report`] what is printed.
+//! log -> signed records -> watchers' attestations -> claim -> proof -> verdict in Rust -> settlement and a paid reward in an EVM,
+//! and three forgeries and why each is refused. [`network`] is what is synthetic, [`chain`] the EVM, [`report`] what is printed.
 
 pub mod chain;
 pub mod network;
@@ -13,9 +13,9 @@ use crate::files::{create_folder, write};
 use crate::fleet_folder;
 use crate::screen::{Screen, show};
 use alloy_primitives::U256;
-use chain::{CHAIN_ID, Chain, SettleArguments};
+use chain::{Chain, ClaimArguments, Key, SettleArguments};
 use network::{Network, SeatVote};
-use popw_circuits::{Builder, R1cs, uptime as circuit};
+use popw_circuits::{Builder, R1cs, uptime as circuit, vote as vote_circuit};
 use popw_claims::epoch::EpochContext;
 use popw_claims::field::to_be_bytes;
 use popw_claims::fleet::{
@@ -23,16 +23,18 @@ use popw_claims::fleet::{
 };
 use popw_claims::log::weather::read_weather;
 use popw_claims::registry::registry_root;
-use popw_claims::settlement::KeccakTree;
+use popw_claims::settlement::{ROW_BYTES, ROWS_PER_LEAF};
 use popw_claims::uptime::{
     Parameters, Preset, Shape, Vote, Witness, agreed_slots, longest_outage, score, up_slots,
 };
+use popw_claims::vote;
+use popw_keys::Zkey;
 use popw_keys::wtns::write_wtns;
 use popw_prover::{CircuitId, DevKey, Options, Phase, Progress, Prover, Watch, claim, export};
 use popw_verifier::solidity::{self, Grade};
 use popw_verifier::{Bn254, Fr, Proof, snarkjs};
 use rand::rngs::OsRng;
-use report::{Check, Forgery, Report, StationRow};
+use report::{Check, Forgery, Report, Reward, StationRow};
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
@@ -115,22 +117,36 @@ fn play(args: &Args, screen: &Screen) -> Result<Report, Failure> {
     let prover = Prover::open(&key, &options).map_err(Failure::internal)?;
     let verifying_key = prover.verifier().key().clone();
 
+    screen.begin("building the vote's circuit");
+    let vote_r1cs =
+        export::r1cs_file(&vote_circuit::structure(&vote::Shape::of(&shape))).map_err(Failure::internal)?;
+    let vote_circuit_id = CircuitId::of(&vote_r1cs);
+    let (vote_key, _) =
+        DevKey::cached(&vote_r1cs, &mut OsRng, &options, &watch).map_err(Failure::internal)?;
+    drop(vote_r1cs);
+    let vote_key = Zkey::open(&vote_key).map_err(Failure::internal)?;
+
     // The epoch opens on chain: registry, rule, key and randomness are fixed before anybody signs.
     screen.begin("opening the epoch on chain");
-    let context = EpochContext {
-        chain_id: CHAIN_ID,
-        settlement: Chain::settlement_address(),
-        selector: solidity::selector(&verifying_key, &circuit_id.0),
-        epoch: network.epoch.number(),
-        registry_root: registry_root(network.devices.root(), network.watchers.root()),
-        parameters_hash: parameters.hash(&shape),
-        randomness: network.randomness,
+    let uptime_key = Key {
+        key: &verifying_key,
+        circuit_id,
     };
+    let vote_key = Key {
+        key: vote_key.verifying_key(),
+        circuit_id: vote_circuit_id,
+    };
+    let mut chain = Chain::deploy(&uptime_key, &vote_key, network.epoch, args.seed)?;
+    let (context, tag_on_chain) = chain.open(
+        [&uptime_key, &vote_key],
+        &shape,
+        registry_root(network.devices.root(), network.watchers.root()),
+        parameters.hash(&shape),
+    )?;
     let epoch_tag = context.tag();
-    let mut chain = Chain::deploy(&verifying_key, &shape, &context)?;
     let mut checks = vec![Check::equal(
         "contract and native code compute the same epoch tag",
-        &chain.epoch_tag()?,
+        &tag_on_chain,
         &chain::word(&epoch_tag),
     )];
 
@@ -164,12 +180,8 @@ fn play(args: &Args, screen: &Screen) -> Result<Report, Failure> {
     ));
 
     screen.begin("settling in the EVM");
-    let attestations = KeccakTree::of_zones([claim.outcome.digests.as_slice()]).map_err(Failure::internal)?;
-    let post_gas = chain
-        .post_attestations(attestations.root())
-        .map_err(Failure::internal)?;
-    let path = attestations.path(0).map_err(Failure::internal)?;
-    let honest = SettleArguments::new(&claim, path, &proof);
+    let attest_gas = chain.attest(&claim.outcome.digests).map_err(Failure::internal)?;
+    let honest = SettleArguments::new(&claim, &proof);
     let forgeries = play_forgeries(&mut chain, &structure, &shape, &claim, &honest);
     let settled = chain.settle(&honest);
     checks.push(Check::passed(
@@ -197,6 +209,8 @@ fn play(args: &Args, screen: &Screen) -> Result<Report, Failure> {
             Ok(_) => Err("it was".to_owned()),
         },
     ));
+
+    let reward = claim_a_reward(&mut chain, &fleet, &claim, total_score, &mut checks)?;
 
     let stations = station_rows(&network, &shape, &claim);
     checks.push(Check::equal(
@@ -226,14 +240,66 @@ fn play(args: &Args, screen: &Screen) -> Result<Report, Failure> {
         stations,
         total_score,
         times,
-        verifier_gas: chain.verifier.gas_used,
-        settlement_gas: chain.settlement.gas_used,
-        post_gas,
+        verifier_gas: chain.verifier_gas,
+        contracts_gas: chain.contracts_gas,
+        attest_gas,
         settle_gas: settled.gas_used,
+        reward,
         checks,
         forgeries,
         out: args.out.clone(),
     })
+}
+
+/// Closes the epoch and claims the reward of the station with the best score, if any station has one.
+fn claim_a_reward(
+    chain: &mut Chain,
+    fleet: &Fleet,
+    claim: &Claim,
+    total_score: u64,
+    checks: &mut Vec<Check>,
+) -> Result<Option<Reward>, Failure> {
+    chain.close().map_err(Failure::refused)?;
+    let best = (0usize..)
+        .zip(&claim.outcome.scores)
+        .max_by_key(|(index, score)| (**score, usize::MAX - index));
+    let Some((index, score)) = best.filter(|(_, score)| **score != 0) else {
+        return Ok(None);
+    };
+    let leaf = index / ROWS_PER_LEAF;
+    let rows_of_leaf = claim.settlement_data.chunks(ROWS_PER_LEAF * ROW_BYTES).nth(leaf);
+    let rows = rows_of_leaf.unwrap_or_default().to_vec();
+    let row = rows.as_chunks::<ROW_BYTES>().0.get(index % ROWS_PER_LEAF);
+    let payee: [u8; 20] = row.and_then(|row| row.first_chunk().copied()).unwrap_or_default();
+    let arguments = ClaimArguments {
+        device: index as u64,
+        rows,
+        path: fleet_folder::claim_tree(fleet, claim)?
+            .path(leaf)
+            .map_err(Failure::internal)?,
+    };
+    let gas_used = chain.claim(&arguments).map_err(Failure::refused)?;
+    let amount = chain.balance(payee).map_err(Failure::internal)?;
+    let share = u128::from(chain::BUDGET) * u128::from(*score) / u128::from(total_score);
+    checks.push(Check::equal(
+        "the best station's payee gets its share of the budget",
+        &amount,
+        &U256::from(share),
+    ));
+    checks.push(Check::passed(
+        "the reward cannot be claimed twice",
+        match chain.claim(&arguments) {
+            Err(error) if error.to_string().contains("AlreadyClaimed") => Ok(()),
+            Err(error) => Err(error.to_string()),
+            Ok(_) => Err("it was".to_owned()),
+        },
+    ));
+    Ok(Some(Reward {
+        station: index,
+        payee,
+        amount,
+        gas_used,
+    }))
 }
 
 /// Three lies, each told to those who must refuse it. Nothing of them stays.

@@ -49,8 +49,6 @@ pub struct Network<'a> {
     watcher_keys: WatcherKeys,
     /// R of the epoch before, which orders the watchers of a seat.
     pub previous_randomness: [u8; 32],
-    /// R of the epoch.
-    pub randomness: [u8; 32],
 }
 
 /// What one seat received and signed.
@@ -112,7 +110,6 @@ impl<'a> Network<'a> {
             WATCHERS_PER_SEAT,
             &previous_randomness,
         )?;
-        let randomness = seed.bytes("beacon", 1);
         Ok(Self {
             seed,
             stations,
@@ -121,7 +118,6 @@ impl<'a> Network<'a> {
             watchers,
             watcher_keys,
             previous_randomness,
-            randomness,
         })
     }
 

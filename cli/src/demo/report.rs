@@ -1,7 +1,9 @@
 //! What the demo prints, for people and as JSON.
 
+use super::chain::BUDGET;
 use crate::report::text::{date, score};
 use crate::report::uptime::{DOES_NOT_PROVE, EVIDENCE};
+use alloy_primitives::U256;
 use popw_claims::log::LogReport;
 use serde_json::json;
 use std::fmt::{self, Debug, Display};
@@ -62,6 +64,18 @@ pub struct Forgery {
     pub reason: Option<String>,
 }
 
+/// A paid reward.
+pub struct Reward {
+    /// The station's registry index.
+    pub station: usize,
+    /// Who was paid.
+    pub payee: [u8; 20],
+    /// How much, in the test token's smallest unit.
+    pub amount: U256,
+    /// Gas of the whole claim.
+    pub gas_used: u64,
+}
+
 /// Everything that the demo has to say.
 pub struct Report {
     /// The log.
@@ -94,12 +108,14 @@ pub struct Report {
     pub times: Vec<(&'static str, Duration)>,
     /// Gas of deploying the verifier.
     pub verifier_gas: u64,
-    /// Gas of deploying the settlement contract.
-    pub settlement_gas: u64,
-    /// Gas of posting the attestation root.
-    pub post_gas: u64,
+    /// Gas of deploying the contracts around it.
+    pub contracts_gas: u64,
+    /// Gas of posting the zone's digests.
+    pub attest_gas: u64,
     /// Gas of settling the zone.
     pub settle_gas: u64,
+    /// The reward that was claimed; none if no station has a score.
+    pub reward: Option<Reward>,
     /// What was checked.
     pub checks: Vec<Check>,
     /// What was refused.
@@ -163,8 +179,11 @@ impl Report {
             "stations": stations,
             "total_score": self.total_score,
             "seconds": times,
-            "gas": { "deploy_verifier": self.verifier_gas, "deploy_settlement": self.settlement_gas,
-                "post_attestations": self.post_gas, "settle": self.settle_gas },
+            "gas": { "deploy_verifier": self.verifier_gas, "deploy_contracts": self.contracts_gas,
+                "attest": self.attest_gas, "settle": self.settle_gas,
+                "claim": self.reward.as_ref().map(|reward| reward.gas_used) },
+            "reward": self.reward.as_ref().map(|reward| json!({ "station": reward.station,
+                "payee": format!("0x{}", hex::encode(reward.payee)), "amount": reward.amount.to_string() })),
             "evidence": EVIDENCE,
             "does_not_prove": DOES_NOT_PROVE,
             "checks": checks,
@@ -241,9 +260,19 @@ impl Display for Report {
         }
         writeln!(
             f,
-            "GAS        settle the zone {}, post the attestation root {}, deploy verifier {} and settlement {}",
-            self.settle_gas, self.post_gas, self.verifier_gas, self.settlement_gas
+            "GAS        settle the zone {}, post its digests {}, deploy the verifier {} and what stands around it {}",
+            self.settle_gas, self.attest_gas, self.verifier_gas, self.contracts_gas
         )?;
+        if let Some(reward) = &self.reward {
+            writeln!(
+                f,
+                "REWARD     station {}: {} of {BUDGET} test tokens to 0x{}, {} gas",
+                reward.station,
+                reward.amount,
+                hex::encode(reward.payee),
+                reward.gas_used
+            )?;
+        }
         writeln!(f, "EVIDENCE   {EVIDENCE}")?;
         writeln!(f, "           does not prove {DOES_NOT_PROVE}\n")?;
         writeln!(f, "CHECKS")?;

@@ -107,7 +107,13 @@ impl Totals {
     }
 
     /// `report.html`.
-    pub fn report(&self, fleet: &Fleet, folder: &Path, attestations_hash: &[u8; 32], rejections: &Rejections) -> String {
+    pub fn report(
+        &self,
+        fleet: &Fleet,
+        folder: &Path,
+        attestations_hash: &[u8; 32],
+        rejections: &Rejections,
+    ) -> String {
         let (shape, parameters) = (fleet.shape(), fleet.parameters());
         let (seconds, quorum) = (parameters.epoch_seconds, parameters.quorum);
         let is_this = |preset: &Preset| {

@@ -3,7 +3,7 @@
 //!
 //! Depends on [`crate::synthetic`]. Next: [`super::location`], [`super::coverage`].
 
-use crate::demo::chain::{CHAIN_ID, Chain};
+use crate::demo::chain::CHAIN_ID;
 use crate::failure::Failure;
 use crate::synthetic::{Place, Seed, Station, WatcherKeys};
 use popw_claims::eddsa::SecretKey;
@@ -77,7 +77,7 @@ impl Stage {
         )?;
         let context = EpochContext {
             chain_id: CHAIN_ID,
-            settlement: Chain::settlement_address(),
+            settlement: super::world::SETTLEMENT,
             selector: [0; 4],
             epoch: epoch.number(),
             registry_root: registry_root(devices.root(), watchers.root()),

@@ -4,9 +4,10 @@
 
 use super::roles::{DeviceRole, Role, Shares, WatcherRole};
 use super::traffic;
-use crate::demo::chain::{CHAIN_ID, Chain};
+use crate::demo::chain::CHAIN_ID;
 use crate::failure::Failure;
 use crate::synthetic::{Place, Seed, Station, WatcherKeys};
+use alloy_primitives::address;
 use popw_claims::delegation::SignedDelegation;
 use popw_claims::eddsa::SecretKey;
 use popw_claims::epoch::{Epoch, EpochContext};
@@ -21,6 +22,8 @@ use std::ops::Range;
 
 /// The epoch that is played: 2024-10-04.
 const EPOCH: u64 = 20_000;
+/// The contract that the epoch tag binds: an address that nothing stands at.
+pub const SETTLEMENT: [u8; 20] = address!("f6a1a26e7C36962C49bdafB210Cd584EE1D8Ef7a").0.0;
 /// A day.
 const EPOCH_SECONDS: u32 = 86_400;
 /// Devices stand in a square of this half side around Strasbourg, in degrees x 1e-7.
@@ -158,7 +161,7 @@ impl World {
             .collect();
         let context = EpochContext {
             chain_id: CHAIN_ID,
-            settlement: Chain::settlement_address(),
+            settlement: SETTLEMENT,
             selector: [0; 4],
             epoch: epoch.number(),
             registry_root: registry_root(registry.root(), watchers.root()),

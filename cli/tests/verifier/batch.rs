@@ -8,8 +8,10 @@ use ark_bn254::{Bn254, Fr, G1Affine, G1Projective};
 use ark_ec::{AffineRepr, CurveGroup, pairing::Pairing};
 use ark_ff::{PrimeField, Zero};
 use ark_groth16::{Proof, VerifyingKey};
-use popw::contracts::{Groth16Verifier7 as V, Groth16Verifier7::Groth16Verifier7Errors as VerifierError, Refusal};
-use popw::evm::{EvmError};
+use popw::contracts::{
+    Groth16Verifier7 as V, Groth16Verifier7::Groth16Verifier7Errors as VerifierError, Refusal,
+};
+use popw::evm::EvmError;
 use popw_verifier::{
     Word,
     solidity::{BYTECODE_INPUTS_MAX, batch_calldata},

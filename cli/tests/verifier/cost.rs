@@ -3,7 +3,7 @@
 use super::{CHAIN, DEPLOYER, Scene};
 use crate::common::key;
 use crate::gas::pin;
-use popw::evm::{Evm};
+use popw::evm::Evm;
 use popw_verifier::solidity::{BYTECODE_INPUTS_MAX, Grade, creation_bytecode};
 
 /// 207,000 + 7,000 for each public input, within 1 %.

@@ -7,8 +7,8 @@ use alloy_primitives::keccak256;
 use ark_bn254::{Bn254, Fq, Fq2, Fr, G1Affine, G1Projective, G2Affine};
 use ark_ec::CurveGroup;
 use ark_groth16::Proof;
-use popw::contracts::{Refusal};
-use popw::evm::{EvmError};
+use popw::contracts::Refusal;
+use popw::evm::EvmError;
 use popw_verifier::{
     KeyError, ProofPoint, Verifier, VerifyError, WordError,
     solidity::{ExportError, Grade, batch_calldata, calldata, creation_bytecode},

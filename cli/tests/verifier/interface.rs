@@ -6,7 +6,7 @@ use crate::common::{key, prove, random_inputs};
 use alloy_primitives::{Address, B256, FixedBytes, U256, address, keccak256};
 use alloy_sol_types::{SolCall, SolConstructor};
 use popw::contracts::{EmergencyStop, Groth16Verifier7 as V, VerifierRouter};
-use popw::evm::{Evm};
+use popw::evm::Evm;
 use popw_verifier::solidity::{
     BYTECODE_INPUTS_MAX, Contract, Grade, batch_calldata, calldata, contract_bytecode, creation_bytecode,
     key_hash, selector,

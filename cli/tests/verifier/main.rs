@@ -21,7 +21,9 @@ use alloy_primitives::{Address, U256, address, keccak256};
 use ark_bn254::{Bn254, Fr};
 use ark_groth16::{Proof, ProvingKey};
 use common::{prove, random_inputs};
-use popw::contracts::{Groth16Verifier7 as V, Groth16Verifier7::Groth16Verifier7Errors as VerifierError, Refusal};
+use popw::contracts::{
+    Groth16Verifier7 as V, Groth16Verifier7::Groth16Verifier7Errors as VerifierError, Refusal,
+};
 use popw::evm::{Evm, EvmError};
 use popw_verifier::{
     ProofWords, Verifier, VerifyError, Word, WordError,
