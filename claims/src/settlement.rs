@@ -11,6 +11,9 @@ pub const ROWS_PER_LEAF: usize = 8;
 /// Bytes of a row: payee (20), score (4).
 pub const ROW_BYTES: usize = 24;
 
+/// The highest bit of a zone's word on chain, in its first byte: set if the word is a claim root.
+const SETTLED: u8 = 0x80;
+
 /// Why a tree or a path is refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -22,7 +25,9 @@ pub enum SettlementError {
         leaves: usize,
     },
     /// The rows are not those of 1, 16, 256 or 4,096 devices.
-    #[error("{bytes} bytes of rows; expected {ROW_BYTES} for each of 1 or a power of two, 8 at least, devices")]
+    #[error(
+        "{bytes} bytes of rows; expected {ROW_BYTES} for each of 1 or a power of two, 8 at least, devices"
+    )]
     RowBytes {
         /// The refused length.
         bytes: usize,
@@ -53,14 +58,16 @@ pub fn claim_leaf(epoch: u64, first_index: u64, rows: &[u8]) -> [u8; 32] {
 }
 
 /// What stands on chain for a zone's digests while no seat is demanded: `keccak256` of the digests, 32 big-endian
-/// bytes each, or 0 if every seat is absent.
+/// bytes each, with the highest bit cleared; or 0 if every seat is absent.
 #[must_use]
 pub fn standing(digests: &[Fr]) -> [u8; 32] {
     if digests.iter().all(|digest| *digest == Fr::from(0u64)) {
         return [0; 32];
     }
     let bytes: Vec<u8> = digests.iter().flat_map(to_be_bytes).collect();
-    keccak256(&bytes)
+    let mut word = keccak256(&bytes);
+    word[0] &= !SETTLED;
+    word
 }
 
 /// Names the votes of an epoch: `keccak256` over what stands for zones 0, 1, .. It is not on chain; two runs over
@@ -96,16 +103,22 @@ impl KeccakTree {
     /// [`SettlementError::LeafCount`].
     pub fn new(leaves: Vec<[u8; 32]>) -> Result<Self, SettlementError> {
         if !leaves.len().is_power_of_two() {
-            return Err(SettlementError::LeafCount {
-                leaves: leaves.len(),
-            });
+            return Err(SettlementError::LeafCount { leaves: leaves.len() });
         }
         let mut levels = vec![leaves];
         while let Some(nodes) = levels.last().filter(|nodes| nodes.len() > 1) {
             let pairs = nodes.as_chunks::<2>().0;
-            levels.push(pairs.iter().map(|[left, right]| sorted_pair(left, right)).collect());
+            levels.push(
+                pairs
+                    .iter()
+                    .map(|[left, right]| sorted_pair(left, right))
+                    .collect(),
+            );
         }
-        let root = levels.last().and_then(|top| top.first().copied()).unwrap_or_default();
+        let root = levels
+            .last()
+            .and_then(|top| top.first().copied())
+            .unwrap_or_default();
         Ok(Self { levels, root })
     }
 
@@ -129,6 +142,14 @@ impl KeccakTree {
                 .map(|(rows, first)| claim_leaf(epoch, first, rows))
                 .collect(),
         )
+    }
+
+    /// What the contract keeps of a settled zone: the root, with the highest bit set.
+    #[must_use]
+    pub fn claims_root(&self) -> [u8; 32] {
+        let mut word = self.root;
+        word[0] |= SETTLED;
+        word
     }
 
     /// The root.
@@ -211,7 +232,10 @@ mod tests {
     fn a_node_hashes_its_children_sorted() {
         let [a, b, c, d] = [1, 2, 3, 4].map(|i| keccak256(&[i]));
         let tree = KeccakTree::new(vec![a, b, c, d]).unwrap();
-        assert_eq!(tree.root(), sorted_pair(&sorted_pair(&a, &b), &sorted_pair(&c, &d)));
+        assert_eq!(
+            tree.root(),
+            sorted_pair(&sorted_pair(&a, &b), &sorted_pair(&c, &d))
+        );
         assert_eq!(tree.path(2).unwrap(), [d, sorted_pair(&a, &b)]);
         assert_eq!(KeccakTree::new(vec![a]).unwrap().root(), a);
         assert_eq!(sorted_pair(&a, &b), sorted_pair(&b, &a));
@@ -250,13 +274,19 @@ mod tests {
         }
         let alone = KeccakTree::of_claims(1, 32, &rows[..ROW_BYTES]).unwrap();
         assert_eq!(alone.root(), claim_leaf(1, 32, &rows[..ROW_BYTES]));
+        for tree in [tree, alone] {
+            let (root, word) = (tree.root(), tree.claims_root());
+            assert_eq!((word[0], &word[1..]), (root[0] | 0x80, &root[1..]));
+        }
     }
 
     #[test]
     fn what_stands_binds_every_digest_and_its_seat() {
         let [a, b, c] = [1u64, 2, 3].map(Fr::from);
         let base = standing(&[a, b]);
-        assert_eq!(base, keccak256(&[to_be_bytes(&a), to_be_bytes(&b)].concat()));
+        let mut expected = keccak256(&[to_be_bytes(&a), to_be_bytes(&b)].concat());
+        expected[0] &= 0x7f;
+        assert_eq!(base, expected);
         for other in [&[b, a][..], &[a], &[a, b, c], &[a, c]] {
             assert_ne!(standing(other), base);
         }

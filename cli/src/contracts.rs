@@ -8,8 +8,7 @@ use alloy_sol_types::{ContractError, SolInterface, sol};
 use std::fmt;
 
 pub use interfaces::{
-    DrandBeacon, EmergencyStop, Groth16Verifier7, Rewards, TestToken, TimelockController, UptimeSettlement,
-    VerifierRouter,
+    DrandBeacon, EmergencyStop, Groth16Verifier7, Rewards, TestToken, TimelockController, VerifierRouter,
 };
 
 #[allow(
@@ -35,50 +34,6 @@ mod interfaces {
             function isValidBatch(uint256[8][] calldata proofs, uint256[7][] calldata inputs) external view returns (bool);
             function keyHash() external view returns (bytes32);
             function INSECURE_SETUP() external view returns (bool);
-        }
-
-        #[sol(all_derives)]
-        contract UptimeSettlement {
-            event ZoneSettled(uint64 indexed zone, bytes32 claimsRoot, uint64 totalScore);
-            event AttestationsPosted(bytes32 root);
-
-            error VerifierWithoutCode(address verifier);
-            error UnknownZoneSize(uint32 devices);
-            error WatchersOutOfRange(uint32 watchers);
-            error ParameterNotInField(uint256 value);
-            error NotPoster(address caller);
-            error AttestationsAlreadyPosted(bytes32 root);
-            error AttestationsMissing();
-            error ZoneOutOfRange(uint64 zone);
-            error ZoneAlreadySettled(uint64 zone);
-            error DataLength(uint256 expected, uint256 got);
-            error OutCommitNotInField(uint256 outCommit);
-            error DigestNotInField(uint256 seat);
-            error NotAttested(uint64 zone);
-            error ScoreTooLarge();
-
-            constructor(
-                address verifier,
-                bytes4 selector,
-                uint64 epoch,
-                uint256 registryRoot,
-                uint256 parametersHash,
-                bytes32 randomness,
-                uint32 devices,
-                uint32 watchers
-            );
-            function postAttestations(bytes32 root) external;
-            function settle(
-                uint64 zone,
-                uint256 outCommit,
-                bytes calldata data,
-                bytes32[] calldata path,
-                uint256[8] calldata proof
-            ) external;
-            function epochTag() external view returns (uint256);
-            function poster() external view returns (address);
-            function attestationsRoot() external view returns (bytes32);
-            function zones(uint64 zone) external view returns (bytes32 claimsRoot, uint64 totalScore, bool settled);
         }
 
         #[sol(all_derives)]
@@ -240,7 +195,6 @@ mod interfaces {
             error BudgetNotReceived(uint256 expected, uint256 got);
             error EpochNotClosed(uint64 epoch);
             error EpochSwept(uint64 epoch);
-            error ZoneNotSettled(uint64 zone);
             error RowsLength(uint256 expected, uint256 got);
             error NotInClaimTree(uint64 device, bytes32 expected, bytes32 got);
             error NothingToClaim(uint64 epoch, uint64 device);
@@ -327,7 +281,7 @@ mod interfaces {
                     uint256 answerBy,
                     uint256 settleBy
                 );
-            function standingOf(uint64 epoch, uint64 zone) external view returns (bytes32);
+            function wordOf(uint64 epoch, uint64 zone) external view returns (bytes32);
             function claimsRootOf(uint64 epoch, uint64 zone) external view returns (bytes32);
             function demanderOf(uint64 epoch, uint64 zone, uint256 seat) external view returns (address);
             function credits(address account) external view returns (uint256);
@@ -389,8 +343,6 @@ mod interfaces {
 /// What a contract said when it refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Refusal {
-    /// An error of the settlement contract.
-    Settlement(UptimeSettlement::UptimeSettlementErrors),
     /// An error of the epochs and their money.
     Rewards(Rewards::RewardsErrors),
     /// An error of the test token.
@@ -421,8 +373,8 @@ impl Refusal {
         if let Ok(error) = Groth16Verifier7::Groth16Verifier7Errors::abi_decode(output) {
             return Self::Verifier(error);
         }
-        match ContractError::<UptimeSettlement::UptimeSettlementErrors>::abi_decode(output) {
-            Ok(ContractError::CustomError(error)) => Self::Settlement(error),
+        match ContractError::<Rewards::RewardsErrors>::abi_decode(output) {
+            Ok(ContractError::CustomError(error)) => Self::Rewards(error),
             Ok(ContractError::Revert(revert)) => Self::Message(revert.reason),
             Ok(ContractError::Panic(panic)) => Self::Message(panic.to_string()),
             Err(_) => Self::of_what_stands_around(output),
@@ -436,9 +388,6 @@ impl Refusal {
         if let Ok(error) = VerifierRouter::VerifierRouterErrors::abi_decode(output) {
             return Self::Router(error);
         }
-        if let Ok(error) = Rewards::RewardsErrors::abi_decode(output) {
-            return Self::Rewards(error);
-        }
         if let Ok(error) = TestToken::TestTokenErrors::abi_decode(output) {
             return Self::Token(error);
         }
@@ -450,7 +399,6 @@ impl Refusal {
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Settlement(error) => f.write_str(named(&format!("{error:?}"))),
             Self::Verifier(error) => f.write_str(named(&format!("{error:?}"))),
             Self::Stop(error) => f.write_str(named(&format!("{error:?}"))),
             Self::Router(error) => f.write_str(named(&format!("{error:?}"))),

@@ -135,12 +135,29 @@ impl Evm {
     /// Why it did not happen.
     pub fn call(&mut self, from: Address, to: Address, calldata: &[u8]) -> Result<Execution, EvmError> {
         let transaction = self.transaction(from, TxKind::Call(to), Bytes::copy_from_slice(calldata));
-        let (output, gas_used, logs) = happened(self.inner.transact_commit(transaction))?;
-        Ok(Execution {
-            output: output.into_data(),
-            gas_used,
-            logs,
-        })
+        self.commit(transaction)
+    }
+
+    /// Sends a transaction with wei, which are made for it.
+    ///
+    /// # Errors
+    /// Why it did not happen.
+    pub fn pay(
+        &mut self,
+        from: Address,
+        to: Address,
+        wei: u64,
+        calldata: &[u8],
+    ) -> Result<Execution, EvmError> {
+        let database = &mut self.inner.ctx.journaled_state.database;
+        let mut account = database.basic_ref(from).ok().flatten().unwrap_or_default();
+        account.balance += U256::from(wei);
+        database.insert_account_info(from, account);
+        let transaction = TxEnv {
+            value: U256::from(wei),
+            ..self.transaction(from, TxKind::Call(to), Bytes::copy_from_slice(calldata))
+        };
+        self.commit(transaction)
     }
 
     /// Like [`Evm::call`], but nothing stays of it: neither state nor nonce.
@@ -151,6 +168,15 @@ impl Evm {
         let transaction = self.transaction(from, TxKind::Call(to), Bytes::copy_from_slice(calldata));
         let result = self.inner.transact(transaction).map(|outcome| outcome.result);
         let (output, gas_used, logs) = happened(result)?;
+        Ok(Execution {
+            output: output.into_data(),
+            gas_used,
+            logs,
+        })
+    }
+
+    fn commit(&mut self, transaction: TxEnv) -> Result<Execution, EvmError> {
+        let (output, gas_used, logs) = happened(self.inner.transact_commit(transaction))?;
         Ok(Execution {
             output: output.into_data(),
             gas_used,

@@ -97,7 +97,7 @@ pub fn claims_json(fleet: &Fleet, claim: &Claim) -> Result<serde_json::Value, Fa
         }));
     }
     Ok(json!({
-        "epoch": fleet.epoch().number(), "zone": claim.statement.zone, "root": hex_of(&tree.root()), "leaves": leaves,
+        "epoch": fleet.epoch().number(), "zone": claim.statement.zone, "root": hex_of(&tree.claims_root()), "leaves": leaves,
     }))
 }
 

@@ -85,7 +85,9 @@ function keccakRoot(leaves) {
   return leaves[0];
 }
 const claimLeaf = (epoch, first, rows) => keccak(eth.hexConcat([word(epoch, 8), word(first, 8), rows]));
-const standing = digests => digests.every(d => BigInt(d) === 0n) ? word(0) : keccak(eth.hexConcat(digests.map(d => word(d))));
+const SETTLED = 1n << 255n;
+const claimRoot = leaves => word(BigInt(keccakRoot(leaves)) | SETTLED);
+const standing = digests => word(digests.every(d => BigInt(d) === 0n) ? 0n : BigInt(keccak(eth.hexConcat(digests.map(d => word(d))))) & ~SETTLED);
 const watcherLeaf = (owner, key, seat) => P(tag("watcher"), owner, key[0], key[1], seat);
 const pack = scores => range(0, Math.ceil(scores.length / 12) - 1).map(k => scores.slice(12 * Number(k), 12 * Number(k) + 12).reduceRight((sum, s) => (sum << 21n) + BigInt(s), 0n));
 const fingerprint = (z, payees, scores, digests) => [...payees.flatMap((p, i) => [BigInt(p), BigInt(scores[i])]), ...digests.map(BigInt)]
@@ -141,7 +143,7 @@ same("watcher leaf", [0, 1].map(seat => watcherLeaf(trees.watcher_leaf.owner, tr
 same("watcher root", P(...range(1, 8), ...Array(8).fill(0n)), trees.watcher_root.root);
 same("registry root", P(tag("registry"), 1, 2), trees.registry_root.root);
 for (const { first_index, rows, leaf } of trees.claims.leaves) same(`claims from ${first_index}`, claimLeaf(trees.claims.epoch, first_index, rows), leaf);
-same("claim root", keccakRoot(trees.claims.leaves.map(x => x.leaf)), trees.claims.root);
+same("claim root", claimRoot(trees.claims.leaves.map(x => x.leaf)), trees.claims.root);
 trees.zones.forEach((zone, i) => same(`what stands, ${i}`, standing(zone.digests), zone.standing));
 const angle = e7 => e7 / 1e7 * Math.PI / 180, { latitude_e7, longitude_e7, dm } = trees.position;
 const R = 63710071.8, [lat, lon] = [angle(latitude_e7), angle(longitude_e7)];
@@ -261,8 +263,8 @@ const y = fingerprint(z, payees, scores, digests);
 same("outcome", [digests, up, scores, outCommit, data, z, y], [zone.digests, zone.up_slots, zone.scores, zone.out_commit, zone.settlement_data, zone.z, zone.y]);
 same("public inputs", [tagOfEpoch, registryRoot, paramsHash, String(zone.zone), outCommit, z, y], zone.public_inputs);
 const claims = [0, 8].map(i => claimLeaf(e.number, zone.zone * N + i, eth.hexDataSlice(data, 24 * i, 24 * (i + 8))));
-same("on chain", [standing(digests), claims, keccakRoot(claims)], [zone.standing, zone.claim_leaves, zone.claim_root]);
-same("path of the second leaf", zone.claim_path_of_second_leaf.reduce(pair, claims[1]), zone.claim_root);
+same("on chain", [standing(digests), claims, claimRoot(claims)], [zone.standing, zone.claim_leaves, zone.claim_root]);
+same("path of the second leaf", claimRoot([zone.claim_path_of_second_leaf.reduce(pair, claims[1])]), zone.claim_root);
 
 // The vote of one of its seats, opened.
 {

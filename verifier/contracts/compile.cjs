@@ -27,7 +27,6 @@ const DEPLOYED = [
   "Rewards",
   "TestToken",
   "TimelockController",
-  "UptimeSettlement",
   "VerifierRouter",
 ];
 /** Files of packages that are compiled though nothing in src/ imports them. */

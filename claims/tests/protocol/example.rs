@@ -221,7 +221,7 @@ fn a_fleet_and_its_zone() {
             "public_inputs": decimals(&statement.public_inputs()),
             "standing": hex(&standing(&outcome.digests)),
             "claim_leaves": leaves,
-            "claim_root": hex(&tree.root()),
+            "claim_root": hex(&tree.claims_root()),
             "claim_path_of_second_leaf": path,
         }),
     );

@@ -282,7 +282,7 @@ fn leaves_and_roots() {
             "watcher_leaf": { "owner": "5", "key": point(&key), "seats_0_and_1": leaves },
             "watcher_root": { "seat_roots": "1..8", "root": to_decimal(&watcher_root(&roots)) },
             "registry_root": { "device_root": "1", "watcher_root": "2", "root": to_decimal(&registry) },
-            "claims": { "epoch": 20_000, "leaves": claims, "root": hex32(&tree.root()) },
+            "claims": { "epoch": 20_000, "leaves": claims, "root": hex32(&tree.claims_root()) },
             "zones": zones,
         }),
     );

@@ -193,7 +193,7 @@ fn play(args: &Args, screen: &Screen) -> Result<Report, Failure> {
     checks.push(Check::equal(
         "contract and native code build the same claim tree",
         &settled.claims_root,
-        &claim_tree.root(),
+        &claim_tree.claims_root(),
     ));
     let total_score: u64 = claim.outcome.scores.iter().map(|score| u64::from(*score)).sum();
     checks.push(Check::equal(

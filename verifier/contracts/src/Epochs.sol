@@ -13,8 +13,9 @@ import {VerifierRouter} from "./VerifierRouter.sol";
 /// follows from e; the epoch runs; `attest` posts the watchers' digests; `replace`, `demand`, `answer` and `voidSeats` are the watchers' recourse; `settle`
 /// accepts the zones' scores, each with a proof; `close` adds up. A phase begins the second after the one before it ended and ends with its deadline's second.
 ///
-/// What stands for a zone is one word: 0 if no watcher attested; the keccak256 of the W digests; or, while seats are demanded, the keccak256 of the digests and
-/// the mask of those seats. So a zone with an open demand cannot be settled, and callers bring the digests.
+/// Of a zone one word is kept. Before it is settled: 0 if no watcher attested; the keccak256 of the W digests; or, while seats are demanded, the keccak256 of the
+/// digests and the mask of those seats; with the highest bit cleared. So a zone with an open demand cannot be settled, and callers bring the digests. Once it is
+/// settled: the root of its claim tree, with the highest bit set.
 /// @dev `Rewards` adds the money. docs/onchain.md describes roles and phases, docs/protocol.md what is hashed and proven. Proofs can be made anew from a proof
 /// (they are malleable): what happens once is keyed on epoch, zone and seat, never on proof bytes.
 abstract contract Epochs is AccessControl {
@@ -67,8 +68,7 @@ abstract contract Epochs is AccessControl {
         uint256 registryRoot;
         uint256 parametersHash;
         uint256 epochTag;
-        mapping(uint64 zone => bytes32) standing;
-        mapping(uint64 zone => bytes32) claimsRoot;
+        mapping(uint64 zone => bytes32) words;
         mapping(uint64 zone => mapping(uint256 seat => address)) demander;
     }
 
@@ -115,7 +115,7 @@ abstract contract Epochs is AccessControl {
     event SeatAnswered(uint64 indexed epoch, uint64 indexed zone, uint256 seat, address answerer);
     /// @notice Demanded seats were not opened: their digests are 0 now. Bit j of `mask` is seat j.
     event SeatsVoided(uint64 indexed epoch, uint64 indexed zone, uint256 mask);
-    /// @notice A zone is settled: its claims are the leaves of `claimsRoot`.
+    /// @notice A zone is settled: its claims are the leaves of `claimsRoot`, the root of its claim tree with the highest bit set.
     event ZoneSettled(uint64 indexed epoch, uint64 indexed zone, bytes32 claimsRoot, uint256 scores);
     /// @notice An epoch is closed: a score's share of the budget is score / total.
     event EpochClosed(uint64 indexed epoch, uint256 total, uint256 settledZones);
@@ -206,6 +206,8 @@ abstract contract Epochs is AccessControl {
     uint256 internal constant CHUNK = 8;
     /// @dev A row: payee (20 bytes), score (4 bytes).
     uint256 internal constant ROW_BYTES = 24;
+    /// @dev The highest bit of a zone's word: set if it is settled.
+    bytes32 internal constant SETTLED = bytes32(uint256(1 << 255));
     /// @dev Seat, digest, and the three words of the signature.
     uint256 private constant VOTE_BYTES_MIN = 160;
     uint256 private constant WATCHERS_MAX = 10;
@@ -334,12 +336,11 @@ abstract contract Epochs is AccessControl {
         uint256 end = firstZone + digests.length / size;
         if (end > head.zones) revert ZoneUnknown(end - 1, head.zones);
         _evaluate(digests, 0);
-        bytes32 nobody = keccak256(new bytes(size));
         for (uint64 zone = firstZone; zone < end; ++zone) {
-            if (e.standing[zone] != 0) revert ZoneAlreadyAttested(zone);
+            if (e.words[zone] != 0) revert ZoneAlreadyAttested(zone);
             uint256 start = (zone - firstZone) * size;
-            bytes32 word = keccak256(digests[start:start + size]);
-            if (word != nobody) e.standing[zone] = word;
+            bytes32 word = _word(digests[start:start + size], 0);
+            if (word != 0) e.words[zone] = word;
         }
         emit Attested(epoch, firstZone, bitmapsHash, digests);
     }
@@ -364,7 +365,7 @@ abstract contract Epochs is AccessControl {
         bytes memory digests = _standing(e, head, zone, standing, 0);
         (uint256 seat, uint256 digest) = _openVote(e, head, zone, outCommit, vote, proof);
         _setDigest(digests, seat, digest);
-        e.standing[zone] = _word(digests, 0);
+        e.words[zone] = _word(digests, 0);
         emit SeatReplaced(epoch, zone, seat, digest);
     }
 
@@ -384,7 +385,7 @@ abstract contract Epochs is AccessControl {
         if (mask >> seat & 1 != 0) revert SeatAlreadyDemanded(seat);
         if (_digest(digests, seat) == 0) revert SeatIsEmpty(seat);
         router.verifierOf(head.voteSelector);
-        e.standing[zone] = _word(digests, mask | 1 << seat);
+        e.words[zone] = _word(digests, mask | 1 << seat);
         e.demander[zone][seat] = msg.sender;
         emit SeatDemanded(epoch, zone, seat, msg.sender);
     }
@@ -413,7 +414,7 @@ abstract contract Epochs is AccessControl {
         (uint256 seat, uint256 digest) = _openVote(e, head, zone, outCommit, vote, proof);
         if (mask >> seat & 1 == 0) revert SeatNotDemanded(seat);
         if (digest != _digest(digests, seat)) revert OtherDigest(seat, _digest(digests, seat), digest);
-        e.standing[zone] = _word(digests, mask ^ 1 << seat);
+        e.words[zone] = _word(digests, mask ^ 1 << seat);
         delete e.demander[zone][seat];
         credits[msg.sender] += demandBond;
         emit SeatAnswered(epoch, zone, seat, msg.sender);
@@ -435,7 +436,7 @@ abstract contract Epochs is AccessControl {
             credits[e.demander[zone][seat]] += demandBond;
             delete e.demander[zone][seat];
         }
-        e.standing[zone] = _word(digests, 0);
+        e.words[zone] = _word(digests, 0);
         emit SeatsVoided(epoch, zone, mask);
     }
 
@@ -529,14 +530,15 @@ abstract contract Epochs is AccessControl {
         return (end, end + attestUntil, end + replaceUntil, end + demandUntil, end + answerUntil, end + settleUntil);
     }
 
-    /// @notice What stands for a zone, see above.
-    function standingOf(uint64 epoch, uint64 zone) external view returns (bytes32) {
-        return epochs[epoch].standing[zone];
+    /// @notice What is kept of a zone, see above.
+    function wordOf(uint64 epoch, uint64 zone) public view returns (bytes32) {
+        return epochs[epoch].words[zone];
     }
 
-    /// @notice The root of a zone's claim tree; 0 if it is not settled.
-    function claimsRootOf(uint64 epoch, uint64 zone) public view returns (bytes32) {
-        return epochs[epoch].claimsRoot[zone];
+    /// @notice The root of a zone's claim tree, with the highest bit set; 0 if it is not settled.
+    function claimsRootOf(uint64 epoch, uint64 zone) external view returns (bytes32) {
+        bytes32 word = wordOf(epoch, zone);
+        return _isSettled(word) ? word : bytes32(0);
     }
 
     /// @notice Whose bond a demanded seat holds; 0 if it is not demanded.
@@ -588,16 +590,22 @@ abstract contract Epochs is AccessControl {
         if (zone >= head.zones) revert ZoneUnknown(zone, head.zones);
         if (digests.length != 32 * uint256(head.watchers)) revert DataLength(32 * uint256(head.watchers), digests.length);
         copy = digests;
-        bytes32 expected = e.standing[zone];
+        bytes32 expected = e.words[zone];
+        if (_isSettled(expected)) revert ZoneAlreadySettled(zone);
         bytes32 got = _word(copy, mask);
         if (got != expected) revert NotStanding(zone, expected, got);
     }
 
+    function _isSettled(bytes32 word) private pure returns (bool) {
+        return word & SETTLED != 0;
+    }
+
     /// @dev What stands for these digests and demands.
     function _word(bytes memory digests, uint256 mask) private pure returns (bytes32 word) {
-        if (mask != 0) return keccak256(abi.encodePacked(digests, mask));
+        if (mask != 0) return keccak256(abi.encodePacked(digests, mask)) & ~SETTLED;
         word = keccak256(digests);
         if (word == keccak256(new bytes(digests.length))) return 0;
+        return word & ~SETTLED;
     }
 
     function _digest(bytes memory digests, uint256 seat) private pure returns (uint256 digest) {
@@ -666,21 +674,15 @@ abstract contract Epochs is AccessControl {
         uint256 outCommit,
         bytes calldata data
     ) private returns (uint256[7] memory inputs) {
-        if (zone >= head.zones) revert ZoneUnknown(zone, head.zones);
-        if (e.claimsRoot[zone] != 0) revert ZoneAlreadySettled(zone);
         _checkSettlement(e, head, zone, data);
         bytes memory copy = data;
         inputs = _inputs(e, head.uptimeSelector, zone, outCommit, keccak256(copy));
-        uint256 chunk = head.devices < CHUNK ? head.devices : CHUNK;
-        bytes32[] memory leaves = new bytes32[](head.devices / chunk);
-        // A leaf's first 16 bytes, but with the index behind the zone's last device.
-        uint256 label = uint256(epoch) << 64 | (uint256(zone) + 1) * head.devices;
         uint256 scores;
-        (inputs[6], scores) = _read(copy, leaves, chunk, label, inputs[5]);
+        (inputs[6], scores) = _read(copy, ROW_BYTES * head.devices, inputs[5]);
         if (scores == type(uint256).max) revert ScoreTooLarge(zone, SCORE_MAX);
 
-        bytes32 root = _root(leaves);
-        e.claimsRoot[zone] = root;
+        bytes32 root = _root(_claimLeaves(epoch, zone, copy, head.devices)) | SETTLED;
+        e.words[zone] = root;
         ++head.settledZones;
         head.scores += uint48(scores);
         emit ZoneSettled(epoch, zone, root, scores);
@@ -700,39 +702,65 @@ abstract contract Epochs is AccessControl {
     }
 
     /// @dev One pass over rows and digests, from the last to the first: the fingerprint y at z (see `_evaluate`; the digests were checked when they came to
-    /// stand), the sum of the scores (all ones if one is too large), and the claim leaves, of `chunk` rows each. A leaf is hashed where its rows are: its label
-    /// goes into the word before them, which is put back.
-    function _read(bytes memory data, bytes32[] memory leaves, uint256 chunk, uint256 label, uint256 z)
-        private
-        pure
-        returns (uint256 y, uint256 scores)
-    {
+    /// stand) and the sum of the scores, all ones if one is too large. `rows` is the length of the rows, in bytes.
+    function _read(bytes memory data, uint256 rows, uint256 z) private pure returns (uint256 y, uint256 scores) {
         uint256 tooLarge; // has its highest bit set as soon as one score is above SCORE_MAX
         assembly ("memory-safe") {
-            let at := add(add(data, 0x20), mload(data))
-            for { let rowsEnd := add(add(data, 0x20), mul(mul(ROW_BYTES, chunk), mload(leaves))) } gt(at, rowsEnd) {} {
+            let begin := add(data, 0x20)
+            let at := add(begin, mload(data))
+            for { let end := add(begin, rows) } gt(at, end) {} {
                 at := sub(at, 0x20)
                 y := add(mulmod(y, z, R), mload(at))
             }
-            for { let leaf := add(leaves, shl(5, mload(leaves))) } gt(leaf, leaves) { leaf := sub(leaf, 0x20) } {
-                for { let first := sub(at, mul(ROW_BYTES, chunk)) } gt(at, first) {} {
-                    at := sub(at, ROW_BYTES)
-                    let row := mload(at) // payee, score, and what follows
-                    let score := and(shr(64, row), 0xffffffff)
-                    tooLarge := or(tooLarge, sub(SCORE_MAX, score))
-                    scores := add(scores, score)
-                    y := add(mulmod(add(mulmod(y, z, R), score), z, R), shr(96, row))
-                }
-                label := sub(label, chunk)
-                let before := sub(at, 0x20)
-                let kept := mload(before)
-                mstore(before, label)
-                mstore(leaf, keccak256(sub(at, 16), add(16, mul(ROW_BYTES, chunk))))
-                mstore(before, kept)
+            // A word at a row is payee, score, and what follows. Two rows a turn, which costs a device 24 gas less than one; the odd row is that of N = 1.
+            if mod(rows, 48) {
+                at := sub(at, 24)
+                let row := mload(at)
+                scores := and(shr(64, row), 0xffffffff)
+                tooLarge := sub(SCORE_MAX, scores)
+                y := add(mulmod(add(mulmod(y, z, R), scores), z, R), shr(96, row))
+            }
+            for {} gt(at, begin) {} {
+                let row := mload(sub(at, 24))
+                let score := and(shr(64, row), 0xffffffff)
+                tooLarge := or(tooLarge, sub(SCORE_MAX, score))
+                scores := add(scores, score)
+                y := add(mulmod(add(mulmod(y, z, R), score), z, R), shr(96, row))
+                at := sub(at, 48)
+                row := mload(at)
+                score := and(shr(64, row), 0xffffffff)
+                tooLarge := or(tooLarge, sub(SCORE_MAX, score))
+                scores := add(scores, score)
+                y := add(mulmod(add(mulmod(y, z, R), score), z, R), shr(96, row))
             }
         }
         if (tooLarge >> 255 != 0) scores = type(uint256).max;
         y %= R;
+    }
+
+    /// @dev The leaves of a zone's claim tree. A leaf is hashed where its rows are: its first 16 bytes, epoch and index of the first device, go into the word
+    /// before them, which is put back.
+    function _claimLeaves(uint64 epoch, uint64 zone, bytes memory data, uint256 devices)
+        private
+        pure
+        returns (bytes32[] memory leaves)
+    {
+        uint256 chunk = devices < CHUNK ? devices : CHUNK;
+        leaves = new bytes32[](devices / chunk);
+        uint256 label = uint256(epoch) << 64 | zone * devices;
+        assembly ("memory-safe") {
+            let size := mul(ROW_BYTES, chunk)
+            let before := data
+            let end := add(add(leaves, 0x20), shl(5, mload(leaves)))
+            for { let leaf := add(leaves, 0x20) } lt(leaf, end) { leaf := add(leaf, 0x20) } {
+                let kept := mload(before)
+                mstore(before, label)
+                mstore(leaf, keccak256(add(before, 16), add(16, size)))
+                mstore(before, kept)
+                before := add(before, size)
+                label := add(label, chunk)
+            }
+        }
     }
 
     /// @dev Root of a tree of sorted pairs, in place; the number of leaves is a power of two.

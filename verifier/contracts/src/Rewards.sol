@@ -65,11 +65,9 @@ contract Rewards is Epochs, EIP712, Nonces, Pausable {
     error EpochNotClosed(uint64 epoch);
     /// @notice The epoch's claims ended.
     error EpochSwept(uint64 epoch);
-    /// @notice The device's zone is not settled.
-    error ZoneNotSettled(uint64 zone);
     /// @notice The rows have another length than a leaf of this epoch.
     error RowsLength(uint256 expected, uint256 got);
-    /// @notice These rows do not lead to the zone's claim root by this path.
+    /// @notice These rows do not lead by this path to the claim root that is kept of the zone; if its highest bit is 0, the zone is not settled.
     error NotInClaimTree(uint64 device, bytes32 expected, bytes32 got);
     /// @notice The device has no payee or no score, or its share rounds to 0.
     error NothingToClaim(uint64 epoch, uint64 device);
@@ -113,6 +111,8 @@ contract Rewards is Epochs, EIP712, Nonces, Pausable {
     /// @dev Seconds of all past pauses.
     uint40 private _pausedSeconds;
     uint40 private _pausedSince;
+    /// @dev True once somebody changed a payee: before, claims need not look.
+    bool private _redirected;
 
     /// @notice The money of each epoch.
     mapping(uint64 epoch => Pot) public pots;
@@ -185,6 +185,7 @@ contract Rewards is Epochs, EIP712, Nonces, Pausable {
             revert SignatureInvalid(payee, nonce);
         }
         _redirects[device][payee] = newPayee;
+        _redirected = true;
         emit PayeeSet(device, payee, newPayee);
     }
 
@@ -227,6 +228,7 @@ contract Rewards is Epochs, EIP712, Nonces, Pausable {
 
     /// @notice Who is paid for a device's rows with this payee.
     function payeeOf(uint64 device, address payee) public view returns (address) {
+        if (!_redirected) return payee;
         address redirect = _redirects[device][payee];
         return redirect == address(0) ? payee : redirect;
     }
@@ -273,11 +275,10 @@ contract Rewards is Epochs, EIP712, Nonces, Pausable {
         uint256 chunk = devices < CHUNK ? devices : CHUNK;
         if (rows.length != ROW_BYTES * chunk) revert RowsLength(ROW_BYTES * chunk, rows.length);
         uint64 zone = uint64(device / devices);
-        bytes32 root = claimsRootOf(epoch, zone);
-        if (root == 0) revert ZoneNotSettled(zone);
         uint256 place = device % chunk;
         bytes32 leaf = keccak256(abi.encodePacked(epoch, uint64(device - place), rows));
-        bytes32 got = MerkleProof.processProofCalldata(path, leaf);
+        bytes32 got = MerkleProof.processProofCalldata(path, leaf) | SETTLED;
+        bytes32 root = wordOf(epoch, zone);
         if (got != root) revert NotInClaimTree(device, root, got);
         uint256 row = uint192(bytes24(rows[ROW_BYTES * place:]));
         return (address(uint160(row >> 32)), uint32(row));

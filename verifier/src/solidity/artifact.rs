@@ -26,8 +26,6 @@ pub enum Contract {
     TestToken,
     /// OpenZeppelin's timelock: `constructor(uint256 minDelay, address[] proposers, address[] executors, address admin)`.
     TimelockController,
-    /// Settles the zones of one epoch.
-    UptimeSettlement,
     /// Which verifier a selector means: `constructor(address timelock, address guardian, address[] verifiers, bytes32[]
     /// circuitIds)`.
     VerifierRouter,
@@ -35,13 +33,12 @@ pub enum Contract {
 
 impl Contract {
     /// Every contract that has an artifact of this kind.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 6] = [
         Self::DrandBeacon,
         Self::EmergencyStop,
         Self::Rewards,
         Self::TestToken,
         Self::TimelockController,
-        Self::UptimeSettlement,
         Self::VerifierRouter,
     ];
 
@@ -52,7 +49,6 @@ impl Contract {
             Self::Rewards => artifact!("Rewards.json"),
             Self::TestToken => artifact!("TestToken.json"),
             Self::TimelockController => artifact!("TimelockController.json"),
-            Self::UptimeSettlement => artifact!("UptimeSettlement.json"),
             Self::VerifierRouter => artifact!("VerifierRouter.json"),
         }
     }
