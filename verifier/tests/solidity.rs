@@ -1,4 +1,4 @@
-//! The exported text and the committed bytecode, as far as this crate can see: `cli/tests/evm.rs` runs them,
+//! The exported text and the committed bytecode, as far as this crate can see: `cli/tests/verifier/` runs them,
 //! `tests/compiler.rs` compares them.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
@@ -124,7 +124,7 @@ fn calldata_has_one_length() {
     assert_eq!(data.len(), 4 + 32 * (8 + 2));
 }
 
-/// `cli/tests/evm.rs` compares it with another encoder.
+/// `cli/tests/verifier/batch.rs` compares it with another encoder.
 #[test]
 fn calldata_of_a_batch_needs_a_row_of_inputs_a_proof() {
     let key = key(2, 1);

@@ -196,7 +196,7 @@ fn points_at_infinity() {
 fn wrong_selectors() {
     let (mut scene, proof, inputs) = scene();
     let single = calldata(&proof, &inputs);
-    let batch = batch_calldata(&[proof.clone()], &[inputs]).unwrap();
+    let batch = batch_calldata(&[proof], &[inputs]).unwrap();
     for signature in [
         "verifyProof(uint256[8],uint256[5])",
         "verifyProof(uint256[8],uint256[3])",
