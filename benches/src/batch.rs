@@ -245,7 +245,9 @@ fn rows(cases: &[(usize, Method)], samples: Vec<Vec<f64>>) -> Vec<Row> {
     let at = |samples: &[f64], index: usize| samples.get(index).copied().unwrap_or(f64::NAN);
     let median = |samples: &[f64]| at(samples, samples.len() / 2);
     let of_ark = |size| {
-        let found = sorted.iter().find(|(case, _)| *case == (size, Method::ArkGroth16));
+        let found = sorted
+            .iter()
+            .find(|(case, _)| *case == (size, Method::ArkGroth16));
         found.map_or(f64::NAN, |(_, samples)| median(samples))
     };
     let row = |((proofs, method), samples): &((usize, Method), Vec<f64>)| Row {

@@ -282,3 +282,130 @@ fn map<T: Sync, R: Send>(items: &[T], work: impl Fn(&T) -> R + Send + Sync) -> V
 fn map<T, R>(items: &[T], work: impl Fn(&T) -> R) -> Vec<R> {
     items.iter().map(work).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test that fails shall stop")]
+
+    use super::{BatchError, Entry, Term, Verifier};
+    use alloc::vec::Vec;
+    use ark_bn254::{Bn254, Fr, G1Affine, G2Affine};
+    use ark_ec::{AffineRepr, CurveGroup};
+    use ark_ff::{BigInt, Field, PrimeField};
+    use ark_groth16::{Proof, VerifyingKey};
+
+    fn g1(secret: impl Into<Fr>) -> G1Affine {
+        (G1Affine::generator() * secret.into()).into_affine()
+    }
+
+    fn g2(secret: impl Into<Fr>) -> G2Affine {
+        (G2Affine::generator() * secret.into()).into_affine()
+    }
+
+    /// A key of one input whose secrets are small numbers.
+    fn key() -> VerifyingKey<Bn254> {
+        VerifyingKey {
+            alpha_g1: g1(2),
+            beta_g2: g2(3),
+            gamma_g2: g2(5),
+            delta_g2: g2(7),
+            gamma_abc_g1: [11, 13].map(g1).to_vec(),
+        }
+    }
+
+    /// `a b = 2 * 3 + (11 + 13 x) * 5 + 7 c`.
+    fn prove(x: u64, a: u64, b: u64) -> (Vec<Fr>, Proof<Bn254>) {
+        let [x, a, b] = [x, a, b].map(Fr::from);
+        let l = Fr::from(11) + Fr::from(13) * x;
+        let c = (a * b - Fr::from(6) - l * Fr::from(5)) * Fr::from(7).inverse().unwrap();
+        let (a, b, c) = (g1(a), g2(b), g1(c));
+        (alloc::vec![x], Proof { a, b, c })
+    }
+
+    fn terms<'a>(entries: &'a [Entry<'a>]) -> Vec<Term<'a>> {
+        let term = |(index, entry)| Term {
+            index,
+            entry,
+            power: BigInt([0; 2]),
+        };
+        entries.iter().enumerate().map(term).collect()
+    }
+
+    fn entries(batch: &[(Vec<Fr>, Proof<Bn254>)]) -> Vec<Entry<'_>> {
+        batch
+            .iter()
+            .map(|(inputs, proof)| Entry { inputs, proof })
+            .collect()
+    }
+
+    fn powers(key: VerifyingKey<Bn254>, batch: &[(Vec<Fr>, Proof<Bn254>)]) -> Vec<BigInt<2>> {
+        let entries = entries(batch);
+        let mut terms = terms(&entries);
+        Verifier::new(key).unwrap().draw_powers(&mut terms);
+        terms.iter().map(|term| term.power).collect()
+    }
+
+    /// No power stays if anything of the key, the inputs or the proofs changes: else somebody could choose the rest after
+    /// the power.
+    #[test]
+    fn every_power_depends_on_everything() {
+        let batch = [prove(1, 2, 3), prove(4, 5, 6), prove(7, 8, 9)];
+        let mut drawn = powers(key(), &batch);
+        let mut draw = |key: &dyn Fn(&mut VerifyingKey<Bn254>),
+                        change: &dyn Fn(&mut Vec<(Vec<Fr>, Proof<Bn254>)>)| {
+            let (mut other_key, mut other) = (self::key(), batch.to_vec());
+            key(&mut other_key);
+            change(&mut other);
+            drawn.extend(powers(other_key, &other));
+        };
+        let same = |_: &mut Vec<_>| ();
+        draw(&|key| key.alpha_g1 = g1(17), &same);
+        draw(&|key| key.beta_g2 = g2(17), &same);
+        draw(&|key| key.gamma_g2 = g2(17), &same);
+        draw(&|key| key.delta_g2 = g2(17), &same);
+        draw(&|key| key.gamma_abc_g1[0] = g1(17), &same);
+        draw(&|key| key.gamma_abc_g1[1] = g1(17), &same);
+        for index in 0..3 {
+            draw(&|_| (), &|batch| batch[index].0[0] += Fr::ONE);
+            draw(&|_| (), &|batch| batch[index].1.a = g1(17));
+            draw(&|_| (), &|batch| batch[index].1.a = -batch[index].1.a);
+            draw(&|_| (), &|batch| batch[index].1.b = g2(17));
+            draw(&|_| (), &|batch| batch[index].1.c = g1(17));
+            draw(&|_| (), &|batch| batch.swap(index, (index + 1) % 3));
+            draw(&|_| (), &|batch| drop(batch.remove(index)));
+        }
+        draw(&|_| (), &|batch| batch.push(batch[2].clone()));
+        let count = drawn.len();
+        drawn.sort_unstable();
+        drawn.dedup();
+        assert_eq!(drawn.len(), count);
+    }
+
+    /// Two false proofs that cancel under the powers of an earlier batch: with those the equation holds, so it is the hash
+    /// that finds them.
+    #[test]
+    fn powers_known_beforehand_would_be_fooled() {
+        let verifier = Verifier::new(key()).unwrap();
+        let mut batch = [prove(1, 2, 3), prove(4, 5, 6)];
+        let known = powers(key(), &batch);
+        let [first, second] = [0, 1].map(|index: usize| {
+            let BigInt([low, high]) = known[index];
+            Fr::from_bigint(BigInt([low, high, 0, 0])).unwrap()
+        });
+        batch[0].1.c = (batch[0].1.c + g1(second)).into_affine();
+        batch[1].1.c = (batch[1].1.c - g1(first)).into_affine();
+        let entries = entries(&batch);
+        let mut terms = terms(&entries);
+        for (term, power) in terms.iter_mut().zip(known) {
+            term.power = power;
+        }
+        assert!(verifier.holds(&verifier.share(&terms)));
+        terms[0].power.0[0] ^= 1;
+        assert!(!verifier.holds(&verifier.share(&terms)));
+        let Err(BatchError::Refused { refused, .. }) = verifier.verify_batch(&entries) else {
+            unreachable!("both are false")
+        };
+        let indices: Vec<_> = refused.iter().map(|refusal| refusal.index).collect();
+        assert_eq!(indices, [0, 1]);
+    }
+}
