@@ -12,6 +12,8 @@
 //! | [`words`] | proofs and inputs as the EVM's 32-byte words |
 //! | [`snarkjs`] | `verification_key.json`, `proof.json`, `public.json`, both ways |
 //! | [`solidity`] | the verifier contract: its text, its creation bytecode, calldata |
+//! | [`solana`] | key and proofs as `groth16-solana` takes them |
+//! | [`sui`] | key and proofs as the Move module `groth16` of Sui and IOTA takes them |
 //!
 //! The contracts themselves are in `verifier/contracts/`; what the seven public inputs mean is in `docs/protocol.md`.
 #![no_std]
@@ -22,7 +24,9 @@ extern crate alloc;
 pub mod batch;
 pub mod key;
 pub mod snarkjs;
+pub mod solana;
 pub mod solidity;
+pub mod sui;
 pub mod verify;
 pub mod words;
 
