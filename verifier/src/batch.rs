@@ -16,8 +16,9 @@
 //! know them, and no source of randomness is needed. Who tries T batches offline passes a false one with
 //! probability T / 2^128 at most.
 //!
-//! If the product is not 1, halves are tested until groups of [`GROUP`] proofs are left, whose members are verified one by
-//! one. Miller loops are kept, so a search costs little more than the first test, also if all proofs are false.
+//! If the product is not 1, halves are tested until groups of four are left, whose members are verified one by one. The
+//! Miller loops of the proofs are kept: a test costs those of the three constants and a final exponentiation, whatever its
+//! size. If every proof is false, that comes on top of verifying each alone.
 //!
 //! Depends on [`crate::verify`]. With the feature `parallel` the work on proofs is shared among rayon's threads.
 
@@ -294,6 +295,8 @@ mod tests {
     use ark_ff::{BigInt, Field, PrimeField};
     use ark_groth16::{Proof, VerifyingKey};
 
+    type Claimed = (Vec<Fr>, Proof<Bn254>);
+
     fn g1(secret: impl Into<Fr>) -> G1Affine {
         (G1Affine::generator() * secret.into()).into_affine()
     }
@@ -314,7 +317,7 @@ mod tests {
     }
 
     /// `a b = 2 * 3 + (11 + 13 x) * 5 + 7 c`.
-    fn prove(x: u64, a: u64, b: u64) -> (Vec<Fr>, Proof<Bn254>) {
+    fn prove(x: u64, a: u64, b: u64) -> Claimed {
         let [x, a, b] = [x, a, b].map(Fr::from);
         let l = Fr::from(11) + Fr::from(13) * x;
         let c = (a * b - Fr::from(6) - l * Fr::from(5)) * Fr::from(7).inverse().unwrap();
@@ -331,14 +334,14 @@ mod tests {
         entries.iter().enumerate().map(term).collect()
     }
 
-    fn entries(batch: &[(Vec<Fr>, Proof<Bn254>)]) -> Vec<Entry<'_>> {
+    fn entries(batch: &[Claimed]) -> Vec<Entry<'_>> {
         batch
             .iter()
             .map(|(inputs, proof)| Entry { inputs, proof })
             .collect()
     }
 
-    fn powers(key: VerifyingKey<Bn254>, batch: &[(Vec<Fr>, Proof<Bn254>)]) -> Vec<BigInt<2>> {
+    fn powers(key: VerifyingKey<Bn254>, batch: &[Claimed]) -> Vec<BigInt<2>> {
         let entries = entries(batch);
         let mut terms = terms(&entries);
         Verifier::new(key).unwrap().draw_powers(&mut terms);
@@ -351,8 +354,7 @@ mod tests {
     fn every_power_depends_on_everything() {
         let batch = [prove(1, 2, 3), prove(4, 5, 6), prove(7, 8, 9)];
         let mut drawn = powers(key(), &batch);
-        let mut draw = |key: &dyn Fn(&mut VerifyingKey<Bn254>),
-                        change: &dyn Fn(&mut Vec<(Vec<Fr>, Proof<Bn254>)>)| {
+        let mut draw = |key: &dyn Fn(&mut VerifyingKey<Bn254>), change: &dyn Fn(&mut Vec<Claimed>)| {
             let (mut other_key, mut other) = (self::key(), batch.to_vec());
             key(&mut other_key);
             change(&mut other);
