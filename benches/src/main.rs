@@ -5,6 +5,7 @@
 //! cargo run --release -p popw-benches -- kernels --json FILE
 //! cargo run --release -p popw-benches -- ceremony --ptau FILE --json FILE
 //! cargo run --release -p popw-benches -- zones --json FILE
+//! cargo run --release -p popw-benches -- verify-batch --json FILE
 //! ```
 //!
 //! | module | what it is for |
@@ -13,6 +14,7 @@
 //! | [`kernels`] | single kernels: who takes part |
 //! | [`ceremony`] | the steps of a ceremony, beside snarkjs |
 //! | [`zones`] | whole zones of claim U1: claim, witness, proof |
+//! | [`batch`] | verification of many proofs at once |
 //! | [`round`] | the processes, the rounds, what is measured |
 //! | [`probe`] | memory and processor time of a process, from outside |
 //! | [`tools`] | building the children that are not this program |
@@ -25,6 +27,7 @@
 
 #![forbid(unsafe_code)]
 
+mod batch;
 mod ceremony;
 mod error;
 mod files;
@@ -64,6 +67,8 @@ enum Command {
     Ceremony(CeremonyArgs),
     /// Whole zones of claim U1: claim, witness, proof.
     Zones(ZonesArgs),
+    /// Batches of proofs verified at once, beside one at a time by us and by ark-groth16.
+    VerifyBatch(BatchArgs),
     /// A measured process; `peers` and `kernels` start it.
     #[command(subcommand, hide = true)]
     Child(Child),
@@ -149,6 +154,19 @@ struct ZonesArgs {
     json: Option<PathBuf>,
 }
 
+#[derive(Args)]
+struct BatchArgs {
+    /// Threads of a batch.
+    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..=256))]
+    threads: u32,
+    /// Timed rounds.
+    #[arg(long, default_value_t = 9, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    rounds: u32,
+    /// Where to write the results as JSON; a Markdown table is written beside it.
+    #[arg(long)]
+    json: Option<PathBuf>,
+}
+
 #[derive(Subcommand)]
 enum Child {
     /// One of our provers.
@@ -185,6 +203,7 @@ fn main() -> ExitCode {
         Command::Kernels(args) => kernels::run(&args),
         Command::Ceremony(args) => ceremony::run(&args),
         Command::Zones(args) => zones::run(&args),
+        Command::VerifyBatch(args) => batch::run(&args),
         Command::Child(child) => answer(&child),
     };
     match result {

@@ -268,6 +268,8 @@ fn a_key_without_phase_2_is_not_exported() {
     for arguments in [
         &["export", "solidity", &key][..],
         &["export", "solidity", &key, "--dev"],
+        &["export", "solana", &key, "--dev"],
+        &["export", "sui", &key, "--dev"],
     ] {
         let said = run(arguments, 1);
         assert!(said.contains("gamma equals delta"), "{said}");
@@ -302,6 +304,8 @@ fn a_manifest_opens_the_export() {
     run(&["keys", "beacon", &second, &key, "--value", value], 0);
     seal(&key, 0);
     assert!(run(&["export", "solidity", &key], 0).contains("contract Verifier"));
+    assert!(run(&["export", "solana", &key], 0).contains("INSECURE_SETUP: bool = false"));
+    assert!(run(&["export", "sui", &key], 0).starts_with("0x"));
     let vk = path("vk.json");
     run(&["export", "snarkjs", &key, "--out", &vk], 0);
     let manifest = path("key.zkey.toml");

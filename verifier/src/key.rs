@@ -1,6 +1,6 @@
 //! Which verifying keys are refused: the ones under which proofs can be made up.
 //!
-//! [`check`] stands before every verifier that leaves this crate: [`crate::Verifier::new`] and the Solidity exporter.
+//! [`check`] stands before every verifier that leaves this crate: [`crate::Verifier::new`] and the exporters for chains.
 //! It needs only the key. A key can pass and still be worthless (whoever knows its trapdoor forges at will): where a
 //! key comes from is its manifest's business, not this module's.
 //!

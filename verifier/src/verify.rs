@@ -2,17 +2,20 @@
 //!
 //! [`Verifier`] holds a key that passed [`crate::key::check`], with the pairings of its constants done. It refuses what
 //! the exported contract refuses: any other number of inputs, points at infinity, off their curve or subgroup.
-//! Depends on [`crate::key`] and [`crate::words`]. The contract with the same behaviour is in [`crate::solidity`].
+//! Depends on [`crate::key`] and [`crate::words`]. Many proofs at once: [`crate::batch`]. The contract with the same
+//! behaviour is in [`crate::solidity`].
 
 use crate::{
     key::{self, KeyError},
     words::{self, ProofWords, Word, WordError},
 };
+use alloc::vec::Vec;
 use ark_bn254::{Bn254, Fr, G1Affine, G1Projective, G2Affine};
 use ark_ec::{
     AffineRepr, CurveGroup,
     pairing::{Pairing, PairingOutput},
 };
+use ark_ff::{AdditiveGroup, BigInt, BigInteger, PrimeField, Zero};
 use ark_groth16::{Proof, VerifyingKey};
 use core::fmt;
 use thiserror::Error;
@@ -77,6 +80,7 @@ pub enum VerifyError {
 pub struct Verifier {
     key: VerifyingKey<Bn254>,
     alpha_beta: PairingOutput<Bn254>,
+    minus_beta: <Bn254 as Pairing>::G2Prepared,
     minus_gamma: <Bn254 as Pairing>::G2Prepared,
     minus_delta: <Bn254 as Pairing>::G2Prepared,
 }
@@ -90,6 +94,7 @@ impl Verifier {
         key::check(&key)?;
         Ok(Self {
             alpha_beta: Bn254::pairing(key.alpha_g1, key.beta_g2),
+            minus_beta: (-key.beta_g2).into(),
             minus_gamma: (-key.gamma_g2).into(),
             minus_delta: (-key.delta_g2).into(),
             key,
@@ -117,12 +122,7 @@ impl Verifier {
     /// # Errors
     /// Why the proof is refused.
     pub fn verify(&self, inputs: &[Fr], proof: &Proof<Bn254>) -> Result<(), VerifyError> {
-        if inputs.len() != self.input_count() {
-            return Err(VerifyError::InputCount {
-                expected: self.input_count(),
-                got: inputs.len(),
-            });
-        }
+        self.check_count(inputs)?;
         check_points(proof)?;
         let pairs = Bn254::multi_miller_loop(
             [proof.a, self.combine(inputs), proof.c],
@@ -143,20 +143,49 @@ impl Verifier {
         self.verify(&inputs, &words::proof_from_words(proof)?)
     }
 
+    pub(crate) fn check_count(&self, inputs: &[Fr]) -> Result<(), VerifyError> {
+        match (self.input_count(), inputs.len()) {
+            (expected, got) if expected != got => Err(VerifyError::InputCount { expected, got }),
+            _ => Ok(()),
+        }
+    }
+
+    /// `-beta`, `-gamma`, `-delta`.
+    pub(crate) fn minus_constants(&self) -> [<Bn254 as Pairing>::G2Prepared; 3] {
+        [&self.minus_beta, &self.minus_gamma, &self.minus_delta].map(Clone::clone)
+    }
+
     /// `L = IC_0 + sum x_i IC_(i+1)`.
     fn combine(&self, inputs: &[Fr]) -> G1Affine {
         let mut bases = self.key.gamma_abc_g1.iter();
-        let constant: G1Projective = bases
-            .next()
-            .map_or_else(G1Projective::default, |first| first.into_group());
-        bases
+        let constant = bases.next().copied().unwrap_or_default();
+        let terms: Vec<_> = bases
             .zip(inputs)
-            .fold(constant, |sum, (base, input)| sum + *base * input)
-            .into_affine()
+            .map(|(base, input)| (*base, input.into_bigint()))
+            .collect();
+        (sum_of_multiples(&terms) + constant).into_affine()
     }
 }
 
-fn check_points(proof: &Proof<Bn254>) -> Result<(), VerifyError> {
+/// The sum of the points, each times its integer. All share their doublings (Straus), which is fastest for few points.
+pub(crate) fn sum_of_multiples<const LIMBS: usize>(terms: &[(G1Affine, BigInt<LIMBS>)]) -> G1Projective {
+    let bits = terms
+        .iter()
+        .map(|(_, multiple)| multiple.num_bits() as usize)
+        .max();
+    let mut sum = G1Projective::zero();
+    for bit in (0..bits.unwrap_or(0)).rev() {
+        sum.double_in_place();
+        for (point, multiple) in terms {
+            if multiple.get_bit(bit) {
+                sum += point;
+            }
+        }
+    }
+    sum
+}
+
+pub(crate) fn check_points(proof: &Proof<Bn254>) -> Result<(), VerifyError> {
     for (point, value) in [(ProofPoint::A, &proof.a), (ProofPoint::C, &proof.c)] {
         if value.is_zero() {
             return Err(VerifyError::AtInfinity { point });

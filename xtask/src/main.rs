@@ -44,7 +44,7 @@ const COMMANDS: &[Command] = &[
     Command {
         name: "test",
         arguments: "[--full] [--package NAME] [--record FILE] [FILTER]",
-        about: "all that CI runs: setup, fmt, clippy, arrows, every test with its time",
+        about: "all that CI runs: setup, fmt, clippy, arrows, wasm, every test with its time",
         run: test::run,
     },
     Command {
@@ -86,7 +86,8 @@ const NOTES: &str = "\
 FILTER       only tests whose name contains it
 
 POPW_ROUNDS          multiplies the cases of property tests (1; soak: 200)
-POPW_REQUIRE_ALL     a test that says SKIPPED fails, unless it is for want of the corpus
+POPW_REQUIRE_ALL     a test that says SKIPPED fails, unless it is for want of the corpus; the build for
+                     wasm32-unknown-unknown may always be left out, where that target is not installed
 POPW_REQUIRE_CORPUS  that fails too
 POPW_CORPUS          where the corpus lies (../shared/corpus)";
 

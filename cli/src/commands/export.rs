@@ -1,4 +1,4 @@
-//! `popw export solidity|snarkjs|calldata`: what other verifiers need.
+//! `popw export solidity|snarkjs|calldata|solana|solana-proof|sui|sui-proof`: what other verifiers need.
 
 use crate::commands::keys::ceremony::manifest_failure;
 use crate::failure::{Failure, in_file};
@@ -7,7 +7,8 @@ use crate::screen::show;
 use popw_keys::Zkey;
 use popw_keys::ceremony::manifest::{self, Manifest};
 use popw_verifier::solidity::{self, Grade};
-use popw_verifier::{Bn254, VerifyingKey, snarkjs};
+use popw_verifier::{Bn254, Fr, Proof, VerifyingKey, snarkjs, solana, sui};
+use serde_json::json;
 use std::path::{Path, PathBuf};
 
 /// What to export.
@@ -38,6 +39,14 @@ pub enum Command {
         #[arg(long)]
         out: Option<PathBuf>,
     },
+    /// The verifying key as a Rust module for groth16-solana
+    Solana(KeyArgs),
+    /// A proof and its public inputs as groth16-solana takes them: JSON, the bytes in hexadecimal
+    SolanaProof(ProofArgs),
+    /// The verifying key for prepare_verifying_key of Sui's and IOTA's module groth16, in hexadecimal
+    Sui(KeyArgs),
+    /// A proof and its public inputs as that module takes them: JSON, the bytes in hexadecimal
+    SuiProof(ProofArgs),
     /// Calldata for verifyProof(uint256[8],uint256[l]), or of several proofs for verifyBatch(uint256[8][],uint256[l][]), in
     /// hexadecimal
     Calldata {
@@ -48,6 +57,50 @@ pub enum Command {
         #[arg(long)]
         out: Option<PathBuf>,
     },
+}
+
+/// A key whose maker could forge is only exported if the user says so.
+#[derive(clap::Args)]
+pub struct KeyArgs {
+    /// The proving key (.zkey), or verification_key.json
+    key: PathBuf,
+    /// Where to write it; standard output if absent
+    #[arg(long)]
+    out: Option<PathBuf>,
+    /// The key's manifest, which gives it the grade ceremony; KEY.toml if absent and there
+    #[arg(long, value_name = "FILE")]
+    manifest: Option<PathBuf>,
+    /// Export a key without a manifest too: whoever made it can forge
+    #[arg(long, conflicts_with = "manifest")]
+    dev: bool,
+}
+
+impl KeyArgs {
+    fn read(&self) -> Result<(VerifyingKey<Bn254>, Grade), Failure> {
+        let key = read_key(&self.key)?;
+        let grade = grade(&self.key, &key, self.manifest.as_deref(), self.dev)?;
+        Ok((key, grade))
+    }
+}
+
+/// A proof in snarkjs's form.
+#[derive(clap::Args)]
+pub struct ProofArgs {
+    /// proof.json
+    proof: PathBuf,
+    /// public.json
+    public: PathBuf,
+    /// Where to write it; standard output if absent
+    #[arg(long)]
+    out: Option<PathBuf>,
+}
+
+impl ProofArgs {
+    fn read(&self) -> Result<(Proof<Bn254>, Vec<Fr>), Failure> {
+        let proof = snarkjs::read_proof(&read_text(&self.proof)?).map_err(in_file(&self.proof))?;
+        let inputs = snarkjs::read_public(&read_text(&self.public)?).map_err(in_file(&self.public))?;
+        Ok((proof, inputs))
+    }
 }
 
 /// Exports.
@@ -74,6 +127,39 @@ pub fn run(command: &Command) -> Result<(), Failure> {
                 out.as_deref(),
                 &snarkjs::write_verifying_key(&verifying_key).map_err(Failure::input)?,
             )
+        }
+        Command::Solana(args) => {
+            let (key, grade) = args.read()?;
+            let text = solana::export(&key, grade).map_err(Failure::refused)?;
+            put(args.out.as_deref(), &text)
+        }
+        Command::SolanaProof(args) => {
+            let (proof, inputs) = args.read()?;
+            let bytes = solana::proof_bytes(&proof);
+            let inputs: Vec<_> = solana::input_bytes(&inputs)
+                .iter()
+                .map(|input| hex_text(input))
+                .collect();
+            let json = json!({
+                "minus_a": hex_text(&bytes.minus_a),
+                "b": hex_text(&bytes.b),
+                "c": hex_text(&bytes.c),
+                "public_inputs": inputs,
+            });
+            put(args.out.as_deref(), &format!("{json:#}\n"))
+        }
+        Command::Sui(args) => {
+            let (key, _) = args.read()?;
+            let bytes = sui::verifying_key(&key).map_err(Failure::refused)?;
+            put(args.out.as_deref(), &hex_text(&bytes))
+        }
+        Command::SuiProof(args) => {
+            let (proof, inputs) = args.read()?;
+            let json = json!({
+                "proof_points": hex_text(&sui::proof_points(&proof).map_err(Failure::refused)?),
+                "public_inputs": hex_text(&sui::public_inputs(&inputs).map_err(Failure::refused)?),
+            });
+            put(args.out.as_deref(), &format!("{json:#}\n"))
         }
         Command::Calldata { files, out } => put(out.as_deref(), &hex_text(&calldata(files)?)),
     }

@@ -1,5 +1,5 @@
-//! `test`: all that CI runs, in the order of how soon it can fail: setup, formatting, lints, arrows, tests,
-//! doc-tests.
+//! `test`: all that CI runs, in the order of how soon it can fail: setup, formatting, lints, arrows, the build
+//! for WebAssembly, tests, doc-tests.
 //!
 //! Every test has its time. A check that fails does not hide the next one; only tests that do not build end
 //! the run. A test that lacks something says a line with SKIPPED, and every such line is shown again at the
@@ -11,10 +11,11 @@
 mod build;
 mod libtest;
 mod report;
+mod wasm;
 
 use crate::args::Args;
 use crate::error::Error;
-use crate::workspace::Workspace;
+use crate::workspace::{Package, Workspace};
 use crate::{arrows, process, setup};
 use report::{DOC_TESTS, Report};
 use std::env;
@@ -82,6 +83,13 @@ pub(crate) fn execute(workspace: &Workspace, plan: &Plan) -> Result<(), Error> {
         report.check("fmt", || process::run(&mut fmt));
         report.check("clippy", || process::run(&mut clippy));
         report.check("arrows", || arrows::check(workspace));
+        let named = |package: &Package| package.name == wasm::PACKAGE;
+        if workspace.packages.iter().any(named) {
+            match wasm::missing()? {
+                Some(reason) => report.skip(reason),
+                None => drop(report.check("wasm", || wasm::build(workspace))),
+            }
+        }
     }
     let variables = variables(plan);
     let mut executables = Vec::new();

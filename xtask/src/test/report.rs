@@ -57,6 +57,12 @@ impl Report {
         passed
     }
 
+    /// Notes a check that this machine cannot do. That is never a failure.
+    pub(super) fn skip(&mut self, line: String) {
+        println!("{line}");
+        self.skipped.push(line);
+    }
+
     /// Says which executable runs now.
     pub(super) fn running(&self, executable: &Executable) {
         println!("  {} {}", executable.package, executable.name);
@@ -217,6 +223,18 @@ mod tests {
         ] {
             assert!(summary.contains(part), "{part} not in\n{summary}");
         }
+        assert!(report.verdict().is_ok());
+    }
+
+    #[test]
+    fn a_check_left_out_is_told_and_is_no_failure() {
+        let mut report = Report::new(true);
+        report.skip("SKIPPED: no such target".into());
+        let summary = report.summary(false, "1", 0.0);
+        assert!(
+            summary.contains("\nSkipped:\n\n- SKIPPED: no such target\n"),
+            "{summary}"
+        );
         assert!(report.verdict().is_ok());
     }
 
