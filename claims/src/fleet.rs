@@ -51,6 +51,7 @@ pub struct Fleet {
     epoch: Epoch,
     context: EpochContext,
     epoch_tag: Fr,
+    previous_randomness: [u8; 32],
     devices: DeviceRegistry,
     watchers: WatcherRegistry,
 }
@@ -101,6 +102,7 @@ impl Fleet {
             epoch,
             context,
             epoch_tag,
+            previous_randomness: table.previous_randomness,
             devices,
             watchers,
         })
@@ -134,6 +136,12 @@ impl Fleet {
     #[must_use]
     pub fn epoch_tag(&self) -> Fr {
         self.epoch_tag
+    }
+
+    /// R of the epoch before, which orders the watchers.
+    #[must_use]
+    pub fn previous_randomness(&self) -> [u8; 32] {
+        self.previous_randomness
     }
 
     /// The devices.

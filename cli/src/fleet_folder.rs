@@ -6,7 +6,7 @@ use popw_claims::fleet::{Attestations, Claim, Encoding, Fleet, Rejection, Source
 use popw_claims::settlement::{KeccakTree, ROW_BYTES, ROWS_PER_LEAF};
 use serde_json::json;
 use std::fs::File;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// The files that [`read`] needs; attestations stand in a file of either [`Encoding`].
 pub const NETWORK_FILES: [&str; 4] = ["params.toml", "epoch.toml", "registry.jsonl", "watchers.jsonl"];
@@ -35,19 +35,29 @@ pub fn ingest(
     fleet: &Fleet,
     reject: impl FnMut(Rejection),
 ) -> Result<Attestations<File>, Failure> {
-    let found: Vec<_> = Encoding::ALL
+    let (path, encoding) = attestations_file(folder)?;
+    Attestations::ingest(fleet, open(&path)?, encoding, reject).map_err(Failure::input)
+}
+
+/// The file of a fleet's attestations.
+///
+/// # Errors
+/// `Input` if there is no such file, or two.
+pub fn attestations_file(folder: &Path) -> Result<(PathBuf, Encoding), Failure> {
+    let mut found = Encoding::ALL
         .into_iter()
         .map(|encoding| (folder.join(encoding.file_name()), encoding))
-        .filter(|(path, _)| path.exists())
-        .collect();
-    let [(path, encoding)] = found.as_slice() else {
-        let names = Encoding::ALL.map(Encoding::file_name).join(" or ");
-        return Err(Failure::input(format!(
-            "{}: expected {names}, and only one of them",
-            folder.display()
-        )));
-    };
-    Attestations::ingest(fleet, open(path)?, *encoding, reject).map_err(Failure::input)
+        .filter(|(path, _)| path.exists());
+    match (found.next(), found.next()) {
+        (Some(file), None) => Ok(file),
+        _ => {
+            let names = Encoding::ALL.map(Encoding::file_name).join(" or ");
+            Err(Failure::input(format!(
+                "{}: expected {names}, and only one of them",
+                folder.display()
+            )))
+        }
+    }
 }
 
 fn open(path: &Path) -> Result<Source<File>, Failure> {

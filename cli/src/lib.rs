@@ -7,6 +7,7 @@
 //! | [`epoch`] | a whole epoch of a fleet: every zone proven, everything that settles it |
 //! | [`simulate`] | a seeded fleet with attackers, and what the claims catch |
 //! | [`synthetic`] | keys, devices and watchers from a seed, for both |
+//! | [`chain`] | a network's contracts, driven through a node |
 //! | [`contracts`] | the contracts' interfaces |
 //! | [`evm`] | an Ethereum in this process, for the demo and for the contracts' tests |
 //! | [`beacon`] | drand's randomness, and that of a network of our own |
@@ -16,6 +17,7 @@
 #![forbid(unsafe_code)]
 
 pub mod beacon;
+pub mod chain;
 pub mod commands;
 pub mod contracts;
 pub mod demo;
@@ -63,6 +65,9 @@ enum Command {
     /// Prove a whole epoch of a fleet, zone after zone; plan how to cut one
     #[command(subcommand)]
     Epoch(epoch::Command),
+    /// Deploy and drive a network's contracts through a node: epochs, recourse, settlement, claims
+    #[command(subcommand)]
+    Chain(chain::Command),
     /// Prove an assignment; takes the arguments of rapidsnark's prover
     Prove(commands::prove::Args),
     /// Verify a proof; takes the arguments of snarkjs's `groth16 verify`
@@ -92,6 +97,7 @@ pub fn run(cli: &Cli) -> Result<(), Failure> {
         Command::Claim(args) => commands::claim::run(args),
         Command::Coverage(args) => commands::coverage::run(args),
         Command::Epoch(command) => epoch::run(command),
+        Command::Chain(command) => chain::run(command),
         Command::Prove(args) => commands::prove::run(args),
         Command::Verify(args) => commands::verify::run(args),
         Command::Export(command) => commands::export::run(command),

@@ -185,7 +185,7 @@ fn calldata(files: &[PathBuf]) -> Result<Vec<u8>, Failure> {
 }
 
 /// A verifying key from either kind of file.
-fn read_key(path: &Path) -> Result<VerifyingKey<Bn254>, Failure> {
+pub fn read_key(path: &Path) -> Result<VerifyingKey<Bn254>, Failure> {
     if path.extension().is_some_and(|extension| extension == "json") {
         return snarkjs::read_verifying_key(&read_text(path)?).map_err(in_file(path));
     }
@@ -194,7 +194,7 @@ fn read_key(path: &Path) -> Result<VerifyingKey<Bn254>, Failure> {
 }
 
 /// The grade that a key's manifest gives it. Without one it is a dev key, and that is only exported if the user says so.
-fn grade(
+pub fn grade(
     path: &Path,
     key: &VerifyingKey<Bn254>,
     manifest: Option<&Path>,

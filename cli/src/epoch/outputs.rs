@@ -23,9 +23,14 @@ impl Outputs {
         for part in ["proofs", "settle"] {
             create_folder(&folder.join(part))?;
         }
-        Ok(Self {
+        Ok(Self::at(folder))
+    }
+
+    /// The files of a folder that is there.
+    pub fn at(folder: &Path) -> Self {
+        Self {
             folder: folder.to_owned(),
-        })
+        }
     }
 
     /// `state.jsonl`.
