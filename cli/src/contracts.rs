@@ -209,7 +209,6 @@ mod interfaces {
             error AccessControlUnauthorizedAccount(address account, bytes32 neededRole);
             error EnforcedPause();
             error ExpectedPause();
-            error ReentrancyGuardReentrantCall();
             error SafeERC20FailedOperation(address token);
 
             constructor(Setup setup, Terms terms, Roles roles);
