@@ -308,14 +308,14 @@ impl EpochReport {
             &format!("Zones of epoch {}", self.number),
             "Zones that are settled, attested and not settled, and without votes.",
             "",
-            &["s0", "s1", "r5"],
+            &["s0", "s1", "empty"],
             &[bar],
         );
-        let names = [("s0", "settled"), ("s1", "attested"), ("r5", "without votes")];
+        let names = [("s0", "settled"), ("s1", "attested"), ("empty", "without votes")];
         let names = names.map(|(class, name)| (class.to_owned(), name.to_owned()));
         figure(
-            "Zones",
-            "Settled, attested and not settled, without votes",
+            "Progress",
+            "Zones: settled, attested and not settled, without votes",
             element("div").child(key(names)).child(scroll(chart)),
         )
     }
@@ -349,7 +349,12 @@ impl EpochReport {
             "claim root",
         ];
         let rest = self.zone_rows.len().saturating_sub(ROWS_MAX);
-        with_rest(long_table(&names, rows), rest, "zone is", "zones are")
+        let table = with_rest(long_table(&names, rows), rest, "zone is", "zones are");
+        figure(
+            "Zones",
+            "Digests of watchers, what was disputed, and what is settled",
+            table,
+        )
     }
 
     fn claims(&self) -> Element {
@@ -363,7 +368,12 @@ impl EpochReport {
         });
         let rest = self.claims.len().saturating_sub(ROWS_MAX);
         let names = ["device", "payee", "amount#", "transaction"];
-        with_rest(long_table(&names, rows), rest, "claim is", "claims are")
+        let table = with_rest(long_table(&names, rows), rest, "claim is", "claims are");
+        figure(
+            "Claims",
+            "Paid rewards, in the order in which they were claimed",
+            table,
+        )
     }
 }
 
