@@ -6,7 +6,9 @@ use super::client::{NodeArgs, Wallet, ask};
 use super::deployment::{Deployment, Verifier};
 use crate::commands::circuit::CircuitName;
 use crate::commands::export::{grade, read_key};
-use crate::contracts::{DrandBeacon, EmergencyStop, Rewards, TestToken, TimelockController, VerifierRouter};
+use crate::contracts::{
+    DrandBeacon, EmergencyStop, Rewards, TEST_CHAIN_ID, TestToken, TimelockController, VerifierRouter,
+};
 use crate::failure::{Failure, in_file};
 use crate::files::read_text;
 use crate::screen::{Screen, show};
@@ -136,11 +138,11 @@ pub fn run(args: &Args) -> Result<(), Failure> {
         .collect::<Result<Vec<_>, _>>()?;
     screen.finish();
     let wallet = Wallet::open(&args.node, &args.account)?;
-    if matches!(network.beacon, Beacon::Test { .. }) && wallet.chain_id != crate::demo::chain::CHAIN_ID {
+    if matches!(network.beacon, Beacon::Test { .. }) && wallet.chain_id != TEST_CHAIN_ID {
         return Err(Failure::refused(format!(
             "{}: beacon: a test network's randomness is known to whoever has the seed: only on chain id {}, not on {}",
             args.network.display(),
-            crate::demo::chain::CHAIN_ID,
+            TEST_CHAIN_ID,
             wallet.chain_id
         )));
     }

@@ -5,7 +5,7 @@ use super::client::{ChainArgs, Sender, refused};
 use super::history::History;
 use super::rpc::Call;
 use crate::commands::circuit::CircuitName;
-use crate::contracts::{Rewards, TestToken};
+use crate::contracts::{Rewards, TestToken, word};
 use crate::epoch::outputs::Outputs;
 use crate::failure::{Failure, in_file};
 use crate::files::{read_bytes, read_text, write};
@@ -13,7 +13,7 @@ use crate::fleet_folder;
 use crate::screen::show;
 use alloy_primitives::{B256, Bytes, U256, keccak256};
 use alloy_sol_types::SolCall;
-use popw_claims::field::{Fr, to_be_bytes};
+use popw_claims::field::to_be_bytes;
 use popw_claims::fleet::{EpochTable, Fleet};
 use popw_claims::vote;
 use popw_verifier::snarkjs;
@@ -145,11 +145,6 @@ fn plan(sender: &Sender, fleet: &Fleet, budget: U256) -> Result<Rewards::Plan, F
         parametersHash: word(&fleet.context().parameters_hash),
         budget: budget.to(),
     })
-}
-
-/// A field element as the EVM sees it.
-pub fn word(element: &Fr) -> U256 {
-    U256::from_be_bytes(to_be_bytes(element))
 }
 
 /// Draws; if the epoch is drawn already, only the file is written.

@@ -4,7 +4,7 @@
 
 use super::roles::{DeviceRole, Role, Shares, WatcherRole};
 use super::traffic;
-use crate::demo::chain::CHAIN_ID;
+use crate::contracts::TEST_CHAIN_ID;
 use crate::failure::Failure;
 use crate::synthetic::{Place, Seed, Station, WatcherKeys};
 use alloy_primitives::address;
@@ -161,7 +161,7 @@ impl World {
             })
             .collect();
         let context = EpochContext {
-            chain_id: CHAIN_ID,
+            chain_id: TEST_CHAIN_ID,
             settlement: SETTLEMENT,
             selector: [0; 4],
             epoch: epoch.number(),
