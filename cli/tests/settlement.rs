@@ -872,7 +872,8 @@ fn a_proof_of_another_chain_contract_selector_epoch_or_rule_is_refused() {
     let mut scene = Scene::new(16, 3);
     let zone = scene.zones[0].clone();
     let here = scene.epoch.clone();
-    let changes: [(&str, fn(&mut Epoch)); 7] = [
+    type Change = fn(&mut Epoch);
+    let changes: [(&str, Change); 7] = [
         ("chain", |epoch| epoch.chain = 1),
         ("contract", |epoch| epoch.settlement = STRANGER),
         ("selector", |epoch| epoch.selector = [1, 2, 3, 4]),
