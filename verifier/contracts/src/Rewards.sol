@@ -4,7 +4,6 @@ pragma solidity ^0.8.24;
 import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
 import {SafeERC20} from "@openzeppelin/contracts/token/ERC20/utils/SafeERC20.sol";
 import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
-import {MerkleProof} from "@openzeppelin/contracts/utils/cryptography/MerkleProof.sol";
 import {SignatureChecker} from "@openzeppelin/contracts/utils/cryptography/SignatureChecker.sol";
 import {Nonces} from "@openzeppelin/contracts/utils/Nonces.sol";
 import {Pausable} from "@openzeppelin/contracts/utils/Pausable.sol";
@@ -103,9 +102,11 @@ contract Rewards is Epochs, EIP712, Nonces, Pausable {
     uint256 public immutable deviceMax;
     /// @notice Most that is paid in any window.
     uint256 public immutable windowMax;
+    /// @dev windowMax / 2.
+    uint256 private immutable _bucket;
 
     // These fields share the slot of Pausable's flag, so that a claim reads and writes one slot for both.
-    /// @dev How much of a bucket of windowMax / 2 is used, at `_windowTime`. It refills by windowMax / 2 a window: so no window pays more than windowMax.
+    /// @dev How much of a bucket of windowMax / 2 is used, at `_windowTime`. It refills by its size a window: so no window pays more than windowMax.
     uint96 private _windowUsed;
     uint40 private _windowTime;
     /// @dev Seconds of all past pauses.
@@ -116,7 +117,8 @@ contract Rewards is Epochs, EIP712, Nonces, Pausable {
 
     /// @notice The money of each epoch.
     mapping(uint64 epoch => Pot) public pots;
-    mapping(uint64 epoch => mapping(uint256 word => uint256)) private _claimed;
+    /// @dev A bit a device, 256 devices a word: see `_claimedKey`.
+    mapping(uint256 epochAndWord => uint256) private _claimed;
     mapping(uint64 device => mapping(address payee => address)) private _redirects;
 
     /// @param setup How the contract works with epochs.
@@ -134,6 +136,7 @@ contract Rewards is Epochs, EIP712, Nonces, Pausable {
         epochMax = terms.epochMax;
         deviceMax = terms.deviceMax;
         windowMax = terms.windowMax;
+        _bucket = terms.windowMax / 2;
     }
 
     // -------------------------------------------------------------------------------------------------------------- claims
@@ -144,25 +147,26 @@ contract Rewards is Epochs, EIP712, Nonces, Pausable {
     /// @param rows The rows of its claim leaf: eight, or one if a zone is one device.
     /// @param path Siblings from the leaf to the zone's claim root.
     function claim(uint64 epoch, uint64 device, bytes calldata rows, bytes32[] calldata path) external whenNotPaused {
-        Pot memory pot = pots[epoch];
-        if (pot.devices == 0) _refuseClaims(epoch);
-        (address payee, uint256 score) = _row(epoch, device, pot.devices, rows, path);
-        if (payee == address(0) || score == 0) revert NothingToClaim(epoch, device);
-        uint256 amount = pot.budget * score / pot.total;
-        if (amount == 0) revert NothingToClaim(epoch, device);
-
+        Pot storage pot = pots[epoch];
+        uint256 devices = pot.devices;
+        if (devices == 0) _refuseClaims(epoch);
+        (address payee, uint256 score) = _row(epoch, device, devices, rows, path);
+        uint256 amount;
+        unchecked {
+            amount = pot.budget * score / pot.total; // of 96 and 32 bits
+        }
+        if (payee == address(0) || amount == 0) revert NothingToClaim(epoch, device);
+        uint256 key = _claimedKey(epoch, device);
+        uint256 word = _claimed[key];
         uint256 bit = 1 << (device & 0xff);
-        uint256 word = _claimed[epoch][device >> 8];
         if (word & bit != 0) revert AlreadyClaimed(epoch, device);
-        _claimed[epoch][device >> 8] = word | bit;
-
-        uint256 left = pot.budget - pot.paid;
-        if (amount > left) revert EpochLimit(left, amount);
+        uint256 paid = pot.paid + amount;
+        if (paid > pot.budget) revert EpochLimit(pot.budget - pot.paid, amount);
         if (amount > deviceMax) revert DeviceLimit(deviceMax, amount);
-        _spendWindow(amount);
-        pots[epoch].paid = uint96(pot.paid + amount);
-
         payee = payeeOf(device, payee);
+        pot.paid = uint96(paid);
+        _spendWindow(amount);
+        _claimed[key] = word | bit;
         emit Claimed(epoch, device, payee, amount);
         token.safeTransfer(payee, amount);
     }
@@ -223,7 +227,7 @@ contract Rewards is Epochs, EIP712, Nonces, Pausable {
 
     /// @notice True if the device's reward of the epoch was paid.
     function isClaimed(uint64 epoch, uint64 device) external view returns (bool) {
-        return _claimed[epoch][device >> 8] >> (device & 0xff) & 1 != 0;
+        return _claimed[_claimedKey(epoch, device)] >> (device & 0xff) & 1 != 0;
     }
 
     /// @notice Who is paid for a device's rows with this payee.
@@ -240,7 +244,7 @@ contract Rewards is Epochs, EIP712, Nonces, Pausable {
 
     /// @notice What the window would pay at present.
     function windowLeft() external view returns (uint256) {
-        return windowMax / 2 - _windowUsedNow();
+        return _bucket - _windowUsedNow();
     }
 
     // --------------------------------------------------------------------------------------------------------------- parts
@@ -274,27 +278,53 @@ contract Rewards is Epochs, EIP712, Nonces, Pausable {
     {
         uint256 chunk = devices < CHUNK ? devices : CHUNK;
         if (rows.length != ROW_BYTES * chunk) revert RowsLength(ROW_BYTES * chunk, rows.length);
-        uint64 zone = uint64(device / devices);
-        uint256 place = device % chunk;
-        bytes32 leaf = keccak256(abi.encodePacked(epoch, uint64(device - place), rows));
-        bytes32 got = MerkleProof.processProofCalldata(path, leaf) | SETTLED;
-        bytes32 root = wordOf(epoch, zone);
+        uint256 place = device & (chunk - 1);
+        uint256 label = uint256(epoch) << 64 | (device ^ place);
+        bytes32 leaf;
+        assembly ("memory-safe") {
+            let data := mload(0x40)
+            mstore(data, shl(128, label))
+            calldatacopy(add(data, 16), rows.offset, rows.length)
+            leaf := keccak256(data, add(16, rows.length))
+            let row := calldataload(add(rows.offset, mul(ROW_BYTES, place)))
+            payee := shr(96, row)
+            score := and(shr(64, row), 0xffffffff)
+        }
+        bytes32 got = _climb(leaf, path) | SETTLED;
+        bytes32 root = wordOf(epoch, uint64(device / devices));
         if (got != root) revert NotInClaimTree(device, root, got);
-        uint256 row = uint192(bytes24(rows[ROW_BYTES * place:]));
-        return (address(uint160(row >> 32)), uint32(row));
+    }
+
+    /// @dev The root above a leaf, in a tree of sorted pairs. As MerkleProof.processProofCalldata, at half its cost.
+    function _climb(bytes32 leaf, bytes32[] calldata path) private pure returns (bytes32 root) {
+        assembly ("memory-safe") {
+            root := leaf
+            let end := add(path.offset, shl(5, path.length))
+            for { let sibling := path.offset } lt(sibling, end) { sibling := add(sibling, 0x20) } {
+                // A pair is hashed from 0x00; `swap` is where the node goes: 0x20 if it is the larger one.
+                let other := calldataload(sibling)
+                let swap := shl(5, gt(root, other))
+                mstore(swap, root)
+                mstore(xor(swap, 0x20), other)
+                root := keccak256(0x00, 0x40)
+            }
+        }
+    }
+
+    /// @dev Where the bit of a device and epoch is.
+    function _claimedKey(uint64 epoch, uint64 device) private pure returns (uint256) {
+        return uint256(epoch) << 64 | device >> 8;
     }
 
     /// @dev Takes from the window's bucket. The refill is rounded down: less than a unit of the token a claim.
     function _spendWindow(uint256 amount) private {
-        uint256 used = _windowUsedNow();
-        uint256 left = windowMax / 2 - used;
-        if (amount > left) revert WindowLimit(left, amount);
-        _windowUsed = uint96(used + amount);
-        _windowTime = uint40(block.timestamp);
+        uint256 used = _windowUsedNow() + amount;
+        if (used > _bucket) revert WindowLimit(_bucket + amount - used, amount);
+        (_windowUsed, _windowTime) = (uint96(used), uint40(block.timestamp));
     }
 
     function _windowUsedNow() private view returns (uint256) {
-        uint256 refill = windowMax / 2 * (block.timestamp - _windowTime) / windowSeconds;
+        uint256 refill = _bucket * (block.timestamp - _windowTime) / windowSeconds;
         return _windowUsed > refill ? _windowUsed - refill : 0;
     }
 }
