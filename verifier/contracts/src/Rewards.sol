@@ -144,25 +144,30 @@ contract Rewards is Epochs, EIP712, Nonces, Pausable {
     /// @param rows The rows of its claim leaf: eight, or one if a zone is one device.
     /// @param path Siblings from the leaf to the zone's claim root.
     function claim(uint64 epoch, uint64 device, bytes calldata rows, bytes32[] calldata path) external whenNotPaused {
-        Pot memory pot = pots[epoch];
-        if (pot.devices == 0) _refuseClaims(epoch);
-        (address payee, uint256 score) = _row(epoch, device, pot.devices, rows, path);
+        Pot storage pot = pots[epoch];
+        uint256 devices = pot.devices;
+        if (devices == 0) _refuseClaims(epoch);
+        (address payee, uint256 score) = _row(epoch, device, devices, rows, path);
         if (payee == address(0) || score == 0) revert NothingToClaim(epoch, device);
-        uint256 amount = pot.budget * score / pot.total;
+        uint256 amount;
+        uint256 paid;
+        unchecked {
+            amount = pot.budget * score / pot.total; // of 96 and 32 bits
+            paid = pot.paid + amount;
+        }
         if (amount == 0) revert NothingToClaim(epoch, device);
 
+        mapping(uint256 => uint256) storage claimed = _claimed[epoch];
+        uint256 word = claimed[device >> 8];
         uint256 bit = 1 << (device & 0xff);
-        uint256 word = _claimed[epoch][device >> 8];
         if (word & bit != 0) revert AlreadyClaimed(epoch, device);
-        _claimed[epoch][device >> 8] = word | bit;
-
-        uint256 left = pot.budget - pot.paid;
-        if (amount > left) revert EpochLimit(left, amount);
+        if (paid > pot.budget) revert EpochLimit(pot.budget - pot.paid, amount);
         if (amount > deviceMax) revert DeviceLimit(deviceMax, amount);
-        _spendWindow(amount);
-        pots[epoch].paid = uint96(pot.paid + amount);
-
         payee = payeeOf(device, payee);
+
+        pot.paid = uint96(paid);
+        _spendWindow(amount);
+        claimed[device >> 8] = word | bit;
         emit Claimed(epoch, device, payee, amount);
         token.safeTransfer(payee, amount);
     }
@@ -266,7 +271,7 @@ contract Rewards is Epochs, EIP712, Nonces, Pausable {
         revert EpochSwept(epoch);
     }
 
-    /// @dev Payee and score of a device, if these rows are its leaf of the epoch's claim trees.
+    /// @dev Payee and score of a device, if these rows are its leaf of the epoch's claim trees. Hashed and read from the calldata, as a claim's gas matters.
     function _row(uint64 epoch, uint64 device, uint256 devices, bytes calldata rows, bytes32[] calldata path)
         private
         view
@@ -274,27 +279,37 @@ contract Rewards is Epochs, EIP712, Nonces, Pausable {
     {
         uint256 chunk = devices < CHUNK ? devices : CHUNK;
         if (rows.length != ROW_BYTES * chunk) revert RowsLength(ROW_BYTES * chunk, rows.length);
-        uint64 zone = uint64(device / devices);
-        uint256 place = device % chunk;
-        bytes32 leaf = keccak256(abi.encodePacked(epoch, uint64(device - place), rows));
+        uint256 place = device & (chunk - 1);
+        uint256 label = uint256(epoch) << 64 | (device ^ place);
+        bytes32 leaf;
+        assembly ("memory-safe") {
+            let data := mload(0x40)
+            mstore(data, shl(128, label))
+            calldatacopy(add(data, 16), rows.offset, rows.length)
+            leaf := keccak256(data, add(16, rows.length))
+            let row := calldataload(add(rows.offset, mul(ROW_BYTES, place)))
+            payee := shr(96, row)
+            score := and(shr(64, row), 0xffffffff)
+        }
         bytes32 got = MerkleProof.processProofCalldata(path, leaf) | SETTLED;
-        bytes32 root = wordOf(epoch, zone);
+        bytes32 root = wordOf(epoch, uint64(device / devices));
         if (got != root) revert NotInClaimTree(device, root, got);
-        uint256 row = uint192(bytes24(rows[ROW_BYTES * place:]));
-        return (address(uint160(row >> 32)), uint32(row));
     }
 
-    /// @dev Takes from the window's bucket. The refill is rounded down: less than a unit of the token a claim.
+    /// @dev Takes from the window's bucket; `amount` is at most `deviceMax`. The refill is rounded down: less than a unit of the token a claim.
     function _spendWindow(uint256 amount) private {
-        uint256 used = _windowUsedNow();
-        uint256 left = windowMax / 2 - used;
-        if (amount > left) revert WindowLimit(left, amount);
-        _windowUsed = uint96(used + amount);
-        _windowTime = uint40(block.timestamp);
+        unchecked {
+            uint256 most = windowMax / 2;
+            uint256 used = _windowUsedNow() + amount;
+            if (used > most) revert WindowLimit(most + amount - used, amount);
+            (_windowUsed, _windowTime) = (uint96(used), uint40(block.timestamp));
+        }
     }
 
     function _windowUsedNow() private view returns (uint256) {
-        uint256 refill = windowMax / 2 * (block.timestamp - _windowTime) / windowSeconds;
-        return _windowUsed > refill ? _windowUsed - refill : 0;
+        unchecked {
+            uint256 refill = windowMax / 2 * (block.timestamp - _windowTime) / windowSeconds; // of 95 and 40 bits
+            return _windowUsed > refill ? _windowUsed - refill : 0;
+        }
     }
 }
