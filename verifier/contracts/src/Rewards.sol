@@ -4,6 +4,7 @@ pragma solidity ^0.8.24;
 import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
 import {SafeERC20} from "@openzeppelin/contracts/token/ERC20/utils/SafeERC20.sol";
 import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
+import {MerkleProof} from "@openzeppelin/contracts/utils/cryptography/MerkleProof.sol";
 import {SignatureChecker} from "@openzeppelin/contracts/utils/cryptography/SignatureChecker.sol";
 import {Nonces} from "@openzeppelin/contracts/utils/Nonces.sol";
 import {Pausable} from "@openzeppelin/contracts/utils/Pausable.sol";
@@ -102,11 +103,9 @@ contract Rewards is Epochs, EIP712, Nonces, Pausable {
     uint256 public immutable deviceMax;
     /// @notice Most that is paid in any window.
     uint256 public immutable windowMax;
-    /// @dev windowMax / 2.
-    uint256 private immutable _bucket;
 
     // These fields share the slot of Pausable's flag, so that a claim reads and writes one slot for both.
-    /// @dev How much of a bucket of windowMax / 2 is used, at `_windowTime`. It refills by its size a window: so no window pays more than windowMax.
+    /// @dev How much of a bucket of windowMax / 2 is used, at `_windowTime`. It refills by windowMax / 2 a window: so no window pays more than windowMax.
     uint96 private _windowUsed;
     uint40 private _windowTime;
     /// @dev Seconds of all past pauses.
@@ -117,8 +116,7 @@ contract Rewards is Epochs, EIP712, Nonces, Pausable {
 
     /// @notice The money of each epoch.
     mapping(uint64 epoch => Pot) public pots;
-    /// @dev A bit a device, 256 devices a word: see `_claimedKey`.
-    mapping(uint256 epochAndWord => uint256) private _claimed;
+    mapping(uint64 epoch => mapping(uint256 word => uint256)) private _claimed;
     mapping(uint64 device => mapping(address payee => address)) private _redirects;
 
     /// @param setup How the contract works with epochs.
@@ -136,7 +134,6 @@ contract Rewards is Epochs, EIP712, Nonces, Pausable {
         epochMax = terms.epochMax;
         deviceMax = terms.deviceMax;
         windowMax = terms.windowMax;
-        _bucket = terms.windowMax / 2;
     }
 
     // -------------------------------------------------------------------------------------------------------------- claims
@@ -151,22 +148,26 @@ contract Rewards is Epochs, EIP712, Nonces, Pausable {
         uint256 devices = pot.devices;
         if (devices == 0) _refuseClaims(epoch);
         (address payee, uint256 score) = _row(epoch, device, devices, rows, path);
+        if (payee == address(0) || score == 0) revert NothingToClaim(epoch, device);
         uint256 amount;
+        uint256 paid;
         unchecked {
             amount = pot.budget * score / pot.total; // of 96 and 32 bits
+            paid = pot.paid + amount;
         }
-        if (payee == address(0) || amount == 0) revert NothingToClaim(epoch, device);
-        uint256 key = _claimedKey(epoch, device);
-        uint256 word = _claimed[key];
+        if (amount == 0) revert NothingToClaim(epoch, device);
+
+        mapping(uint256 => uint256) storage claimed = _claimed[epoch];
+        uint256 word = claimed[device >> 8];
         uint256 bit = 1 << (device & 0xff);
         if (word & bit != 0) revert AlreadyClaimed(epoch, device);
-        uint256 paid = pot.paid + amount;
         if (paid > pot.budget) revert EpochLimit(pot.budget - pot.paid, amount);
         if (amount > deviceMax) revert DeviceLimit(deviceMax, amount);
         payee = payeeOf(device, payee);
+
         pot.paid = uint96(paid);
         _spendWindow(amount);
-        _claimed[key] = word | bit;
+        claimed[device >> 8] = word | bit;
         emit Claimed(epoch, device, payee, amount);
         token.safeTransfer(payee, amount);
     }
@@ -227,7 +228,7 @@ contract Rewards is Epochs, EIP712, Nonces, Pausable {
 
     /// @notice True if the device's reward of the epoch was paid.
     function isClaimed(uint64 epoch, uint64 device) external view returns (bool) {
-        return _claimed[_claimedKey(epoch, device)] >> (device & 0xff) & 1 != 0;
+        return _claimed[epoch][device >> 8] >> (device & 0xff) & 1 != 0;
     }
 
     /// @notice Who is paid for a device's rows with this payee.
@@ -244,7 +245,7 @@ contract Rewards is Epochs, EIP712, Nonces, Pausable {
 
     /// @notice What the window would pay at present.
     function windowLeft() external view returns (uint256) {
-        return _bucket - _windowUsedNow();
+        return windowMax / 2 - _windowUsedNow();
     }
 
     // --------------------------------------------------------------------------------------------------------------- parts
@@ -270,7 +271,7 @@ contract Rewards is Epochs, EIP712, Nonces, Pausable {
         revert EpochSwept(epoch);
     }
 
-    /// @dev Payee and score of a device, if these rows are its leaf of the epoch's claim trees.
+    /// @dev Payee and score of a device, if these rows are its leaf of the epoch's claim trees. Hashed and read from the calldata, as a claim's gas matters.
     function _row(uint64 epoch, uint64 device, uint256 devices, bytes calldata rows, bytes32[] calldata path)
         private
         view
@@ -290,41 +291,25 @@ contract Rewards is Epochs, EIP712, Nonces, Pausable {
             payee := shr(96, row)
             score := and(shr(64, row), 0xffffffff)
         }
-        bytes32 got = _climb(leaf, path) | SETTLED;
+        bytes32 got = MerkleProof.processProofCalldata(path, leaf) | SETTLED;
         bytes32 root = wordOf(epoch, uint64(device / devices));
         if (got != root) revert NotInClaimTree(device, root, got);
     }
 
-    /// @dev The root above a leaf, in a tree of sorted pairs. As MerkleProof.processProofCalldata, at half its cost.
-    function _climb(bytes32 leaf, bytes32[] calldata path) private pure returns (bytes32 root) {
-        assembly ("memory-safe") {
-            root := leaf
-            let end := add(path.offset, shl(5, path.length))
-            for { let sibling := path.offset } lt(sibling, end) { sibling := add(sibling, 0x20) } {
-                // A pair is hashed from 0x00; `swap` is where the node goes: 0x20 if it is the larger one.
-                let other := calldataload(sibling)
-                let swap := shl(5, gt(root, other))
-                mstore(swap, root)
-                mstore(xor(swap, 0x20), other)
-                root := keccak256(0x00, 0x40)
-            }
+    /// @dev Takes from the window's bucket; `amount` is at most `deviceMax`. The refill is rounded down: less than a unit of the token a claim.
+    function _spendWindow(uint256 amount) private {
+        unchecked {
+            uint256 most = windowMax / 2;
+            uint256 used = _windowUsedNow() + amount;
+            if (used > most) revert WindowLimit(most + amount - used, amount);
+            (_windowUsed, _windowTime) = (uint96(used), uint40(block.timestamp));
         }
     }
 
-    /// @dev Where the bit of a device and epoch is.
-    function _claimedKey(uint64 epoch, uint64 device) private pure returns (uint256) {
-        return uint256(epoch) << 64 | device >> 8;
-    }
-
-    /// @dev Takes from the window's bucket. The refill is rounded down: less than a unit of the token a claim.
-    function _spendWindow(uint256 amount) private {
-        uint256 used = _windowUsedNow() + amount;
-        if (used > _bucket) revert WindowLimit(_bucket + amount - used, amount);
-        (_windowUsed, _windowTime) = (uint96(used), uint40(block.timestamp));
-    }
-
     function _windowUsedNow() private view returns (uint256) {
-        uint256 refill = _bucket * (block.timestamp - _windowTime) / windowSeconds;
-        return _windowUsed > refill ? _windowUsed - refill : 0;
+        unchecked {
+            uint256 refill = windowMax / 2 * (block.timestamp - _windowTime) / windowSeconds; // of 95 and 40 bits
+            return _windowUsed > refill ? _windowUsed - refill : 0;
+        }
     }
 }
