@@ -401,7 +401,7 @@ fn rewards(story: &Story, scores: u64) {
         "NotInClaimTree",
     );
     assert!(
-        said.contains(&format!("{} devices were claimed now", count - 1)),
+        said.contains(&format!("claimed now: {} devices", count - 1)),
         "{said}"
     );
     let status = story.status();

@@ -39,11 +39,12 @@ fn install_browser() {
     if BROWSERS.into_iter().any(is_there) || !is_there("apt-get") {
         return;
     }
-    for arguments in [&["update"][..], &["install", "--yes", "--no-install-recommends", "chromium"]] {
+    for arguments in [
+        &["update"][..],
+        &["install", "--yes", "--no-install-recommends", "chromium"],
+    ] {
         let mut command = Command::new("apt-get");
-        command
-            .args(arguments)
-            .env("DEBIAN_FRONTEND", "noninteractive");
+        command.args(arguments).env("DEBIAN_FRONTEND", "noninteractive");
         if let Err(error) = process::run(&mut command) {
             println!("setup: no browser: {error}");
             return;

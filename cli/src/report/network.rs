@@ -492,7 +492,7 @@ mod tests {
             ..NetworkReport::default()
         };
         let page = html(&report);
-        assert!(page.contains("1,700 more zones are not shown."));
+        assert!(page.contains("1\u{202f}700 more zones are not shown."));
         assert!(!page.contains("<script>"));
     }
 }
