@@ -1,0 +1,172 @@
+//! [`Kernel`]: a compiled shader; [`Batch`]: kernels in a row, submitted together.
+//!
+//! Depends on: [`crate::device`]. Where to go next: [`crate::ntt`] and [`crate::msm`] run kernels.
+
+use crate::device::{Gpu, IMMEDIATE_BYTES};
+use crate::error::GpuError;
+use wgpu::{
+    BindGroupDescriptor, BindGroupEntry, BindGroupLayoutDescriptor, BindGroupLayoutEntry, BindingType,
+    Buffer, BufferBindingType, ComputePipelineDescriptor, PipelineCompilationOptions,
+    PipelineLayoutDescriptor, ShaderModuleDescriptor, ShaderSource, ShaderStages,
+};
+
+/// Groups of a dispatch lie in rows of so many; every adapter allows 65,535.
+const GROUPS_PER_ROW: u32 = 1 << 15;
+
+/// How a kernel uses a buffer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Access {
+    Read,
+    Write,
+}
+
+/// A compiled shader. Its text declares `var<immediate> given: Given;`, its buffers as bindings 0.. of group 0, `override GROUP: u32;` and an entry `main`
+/// whose first line may be `let t = thread(group, groups, local);`.
+pub(crate) struct Kernel {
+    label: &'static str,
+    pipeline: wgpu::ComputePipeline,
+    layout: wgpu::BindGroupLayout,
+    group: u32,
+}
+
+/// What every shader begins with: the number of a thread in a dispatch of rows of groups.
+const PRELUDE: &str = "
+override GROUP: u32 = 64u;
+fn thread(group: vec3<u32>, groups: vec3<u32>, local: u32) -> u32 { return (group.y * groups.x + group.x) * GROUP + local; }
+";
+
+impl Kernel {
+    /// Compiles a shader for groups of `group` threads.
+    pub(crate) fn new(
+        gpu: &Gpu,
+        label: &'static str,
+        source: &str,
+        access: &[Access],
+        group: u32,
+    ) -> Result<Self, GpuError> {
+        gpu.check()?;
+        let device = &gpu.0.device;
+        let scope = device.push_error_scope(wgpu::ErrorFilter::Validation);
+        let text = format!("{PRELUDE}\n{source}");
+        let descriptor = ShaderModuleDescriptor {
+            label: Some(label),
+            source: ShaderSource::Wgsl(text.into()),
+        };
+        // SAFETY: kernels index their buffers only below the counts that the host gives them with buffers of that size, and their loops end: the bounds stand
+        // beside the loops. Tests run all of them with checks off too.
+        let module = unsafe {
+            device.create_shader_module_trusted(descriptor, wgpu::ShaderRuntimeChecks::unchecked())
+        };
+        let entries: Vec<_> = access
+            .iter()
+            .zip(0..)
+            .map(|(access, binding)| BindGroupLayoutEntry {
+                binding,
+                visibility: ShaderStages::COMPUTE,
+                ty: BindingType::Buffer {
+                    ty: BufferBindingType::Storage {
+                        read_only: *access == Access::Read,
+                    },
+                    has_dynamic_offset: false,
+                    min_binding_size: None,
+                },
+                count: None,
+            })
+            .collect();
+        let layout = device.create_bind_group_layout(&BindGroupLayoutDescriptor {
+            label: Some(label),
+            entries: &entries,
+        });
+        let pipeline_layout = device.create_pipeline_layout(&PipelineLayoutDescriptor {
+            label: Some(label),
+            bind_group_layouts: &[Some(&layout)],
+            immediate_size: IMMEDIATE_BYTES,
+        });
+        let pipeline = device.create_compute_pipeline(&ComputePipelineDescriptor {
+            label: Some(label),
+            layout: Some(&pipeline_layout),
+            module: &module,
+            entry_point: Some("main"),
+            compilation_options: PipelineCompilationOptions {
+                constants: &[("GROUP", f64::from(group))],
+                zero_initialize_workgroup_memory: false,
+                ..PipelineCompilationOptions::default()
+            },
+            cache: gpu.0.cache.as_ref(),
+        });
+        match pollster::block_on(scope.pop()) {
+            Some(error) => Err(GpuError::Driver {
+                reason: format!("{label}: {error}"),
+            }),
+            None => Ok(Self {
+                label,
+                pipeline,
+                layout,
+                group,
+            }),
+        }
+    }
+}
+
+/// Kernels in a row. Each sees what those before it wrote.
+pub(crate) struct Batch<'a> {
+    gpu: &'a Gpu,
+    encoder: wgpu::CommandEncoder,
+}
+
+impl<'a> Batch<'a> {
+    pub(crate) fn new(gpu: &'a Gpu) -> Self {
+        Self {
+            gpu,
+            encoder: gpu.0.device.create_command_encoder(&Default::default()),
+        }
+    }
+
+    /// At least `threads` threads of a kernel; a kernel lets those go that are too many. `given` is what its immediates hold, padded with zeros.
+    pub(crate) fn run(&mut self, kernel: &Kernel, buffers: &[&Buffer], given: &[u32], threads: u64) {
+        let groups = threads.div_ceil(u64::from(kernel.group));
+        if groups == 0 {
+            return;
+        }
+        let columns = groups.min(u64::from(GROUPS_PER_ROW));
+        let rows = groups.div_ceil(columns);
+        let entries: Vec<_> = buffers
+            .iter()
+            .zip(0..)
+            .map(|(buffer, binding)| BindGroupEntry {
+                binding,
+                resource: buffer.as_entire_binding(),
+            })
+            .collect();
+        let group = self.gpu.0.device.create_bind_group(&BindGroupDescriptor {
+            label: Some(kernel.label),
+            layout: &kernel.layout,
+            entries: &entries,
+        });
+        let mut immediates = [0u32; IMMEDIATE_BYTES as usize / 4];
+        immediates
+            .iter_mut()
+            .zip(given)
+            .for_each(|(to, from)| *to = *from);
+        let mut pass = self.encoder.begin_compute_pass(&wgpu::ComputePassDescriptor {
+            label: Some(kernel.label),
+            timestamp_writes: None,
+        });
+        pass.set_pipeline(&kernel.pipeline);
+        pass.set_bind_group(0, &group, &[]);
+        pass.set_immediates(0, bytemuck::cast_slice(&immediates));
+        pass.dispatch_workgroups(columns as u32, rows as u32, 1);
+    }
+
+    /// Zeros the first `bytes` of a buffer.
+    pub(crate) fn clear(&mut self, buffer: &Buffer, bytes: u64) {
+        self.encoder.clear_buffer(buffer, 0, Some(bytes));
+    }
+
+    /// Hands the kernels to the device.
+    pub(crate) fn submit(self) -> Result<(), GpuError> {
+        self.gpu.check()?;
+        self.gpu.0.queue.submit([self.encoder.finish()]);
+        self.gpu.check()
+    }
+}

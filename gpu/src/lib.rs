@@ -1,0 +1,26 @@
+//! The compute of a Groth16 prover over BN254 on any vendor's GPU, through wgpu: Vulkan, Metal, DX12, and GL where nothing else is.
+//!
+//! What it is for: [`Wgpu`](backend::Wgpu) is a [`popw_kernels::Backend`] whose sums and transforms run on the device while the CPU does its share, and which
+//! goes on with the CPU alone when the device fails. docs/gpu.md has the derivation of the limbs' bounds, the passes and the plan of memory.
+//!
+//! | module | what it is for |
+//! |---|---|
+//! | [`device`] | [`Gpu`]: an adapter, its limits, its health. Start here |
+//! | [`shader`] | the kernels' text: a generator of field arithmetic in two forms, the curve, transforms, sums |
+//! | `kernel` | compiling and running a kernel |
+//!
+//! Depends on: `popw-kernels` for the seam and for the CPU; wgpu. `unsafe` stands in `device` and `kernel` only.
+
+#![allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
+pub mod device;
+mod error;
+mod kernel;
+pub mod shader;
+#[cfg(test)]
+mod tests;
+
+pub use device::{AdapterReport, Gpu, GpuOptions, adapters};
+pub use error::GpuError;
+pub use shader::field::Form;

@@ -1,0 +1,4 @@
+//! WGSL, written by Rust: [`field`] arithmetic, the [`curve`]'s additions, the kernels of transforms ([`ntt`]) and sums ([`msm`]).
+
+pub(crate) mod curve;
+pub mod field;
