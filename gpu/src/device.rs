@@ -6,6 +6,7 @@ use crate::error::GpuError;
 use crate::shader::field::Form;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 use wgpu::{
     AdapterInfo, Backends, BufferDescriptor, BufferUsages, DeviceDescriptor, Features, Instance,
     InstanceDescriptor, Limits, MapMode, PollType,
@@ -42,7 +43,12 @@ pub(crate) struct Inner {
     features: Features,
     memory: u64,
     failure: Arc<Mutex<Option<GpuError>>>,
+    /// Times of kernels since [`Gpu::profile`], if somebody asked.
+    pub(crate) profile: Mutex<Option<Profile>>,
 }
+
+/// Names of kernels that ran and how long each took.
+pub type Profile = Vec<(&'static str, Duration)>;
 
 /// What [`adapters`] knows of an adapter.
 #[derive(Clone, Debug)]
@@ -190,6 +196,7 @@ impl Gpu {
             features,
             memory,
             failure,
+            profile: Mutex::default(),
         })))
     }
 
@@ -224,6 +231,16 @@ impl Gpu {
             .limits
             .max_storage_buffer_binding_size
             .min(self.0.limits.max_buffer_size)
+    }
+
+    /// From now on every kernel runs alone and its time is kept, for [`Gpu::profiled`]. All in all this is slower.
+    pub fn profile(&self) {
+        *self.0.profile.lock().unwrap_or_else(PoisonError::into_inner) = Some(Vec::new());
+    }
+
+    /// What ran since [`Gpu::profile`]; kernels run together again.
+    pub fn profiled(&self) -> Profile {
+        self.0.profile.lock().unwrap_or_else(PoisonError::into_inner).take().unwrap_or_default()
     }
 
     /// Gives the device up, as a lost card does: what runs on it fails.

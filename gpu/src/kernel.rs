@@ -4,6 +4,9 @@
 
 use crate::device::{Gpu, IMMEDIATE_BYTES};
 use crate::error::GpuError;
+use std::collections::HashMap;
+use std::sync::PoisonError;
+use std::time::{Duration, Instant};
 use wgpu::{
     BindGroupDescriptor, BindGroupEntry, BindGroupLayoutDescriptor, BindGroupLayoutEntry, BindingType,
     Buffer, BufferBindingType, ComputePipelineDescriptor, PipelineCompilationOptions,
@@ -27,6 +30,7 @@ pub(crate) struct Kernel {
     pipeline: wgpu::ComputePipeline,
     layout: wgpu::BindGroupLayout,
     group: u32,
+    compilation: Duration,
 }
 
 /// What every shader begins with: the number of a thread in a dispatch of rows of groups.
@@ -45,6 +49,7 @@ impl Kernel {
         group: u32,
     ) -> Result<Self, GpuError> {
         gpu.check()?;
+        let started = Instant::now();
         let device = &gpu.0.device;
         let scope = device.push_error_scope(wgpu::ErrorFilter::Validation);
         let text = format!("{PRELUDE}\n{source}");
@@ -103,8 +108,44 @@ impl Kernel {
                 pipeline,
                 layout,
                 group,
+                compilation: started.elapsed(),
             }),
         }
+    }
+}
+
+impl Kernel {
+    /// Its name and how long its compilation took.
+    pub(crate) fn compilation(&self) -> (&'static str, Duration) {
+        (self.label, self.compilation)
+    }
+}
+
+/// Buffers that work borrows and leaves, by name: a driver takes milliseconds to make a large one.
+#[derive(Default)]
+pub(crate) struct Arena(HashMap<&'static str, Buffer>);
+
+impl Arena {
+    /// A buffer of at least `bytes`; what it holds is left from its last use.
+    pub(crate) fn get(&mut self, gpu: &Gpu, label: &'static str, bytes: u64) -> Result<Buffer, GpuError> {
+        if let Some(buffer) = self.0.get(label).filter(|buffer| buffer.size() >= bytes) {
+            return Ok(buffer.clone());
+        }
+        // The old one goes first: both may not fit.
+        self.0.remove(label);
+        let buffer = gpu.buffer(label, bytes)?;
+        self.0.insert(label, buffer.clone());
+        Ok(buffer)
+    }
+
+    /// Bytes of all buffers.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.0.values().map(Buffer::size).sum()
+    }
+
+    /// Gives all memory back.
+    pub(crate) fn clear(&mut self) {
+        self.0.clear();
     }
 }
 
@@ -156,11 +197,33 @@ impl<'a> Batch<'a> {
         pass.set_bind_group(0, &group, &[]);
         pass.set_immediates(0, bytemuck::cast_slice(&immediates));
         pass.dispatch_workgroups(columns as u32, rows as u32, 1);
+        drop(pass);
+        self.measure(kernel.label);
+    }
+
+    /// If somebody profiles: runs what was recorded and keeps its time.
+    fn measure(&mut self, label: &'static str) {
+        let mut profile = self.gpu.0.profile.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(profile) = profile.as_mut() else { return };
+        let fresh = self.gpu.0.device.create_command_encoder(&Default::default());
+        let encoder = std::mem::replace(&mut self.encoder, fresh);
+        // What came before, uploads among it, is not this kernel's.
+        let commands = encoder.finish();
+        let _ = self.gpu.wait();
+        let started = Instant::now();
+        self.gpu.0.queue.submit([commands]);
+        let _ = self.gpu.wait();
+        profile.push((label, started.elapsed()));
     }
 
     /// Zeros the first `bytes` of a buffer.
     pub(crate) fn clear(&mut self, buffer: &Buffer, bytes: u64) {
         self.encoder.clear_buffer(buffer, 0, Some(bytes));
+    }
+
+    /// Copies the first `bytes` of a buffer.
+    pub(crate) fn copy(&mut self, from: &Buffer, to: &Buffer, offset: u64, bytes: u64) {
+        self.encoder.copy_buffer_to_buffer(from, 0, to, offset, bytes);
     }
 
     /// Hands the kernels to the device.

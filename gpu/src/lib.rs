@@ -17,6 +17,8 @@
 pub mod device;
 mod error;
 mod kernel;
+mod msm;
+pub mod rates;
 pub mod shader;
 #[cfg(test)]
 mod tests;

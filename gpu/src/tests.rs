@@ -1,6 +1,7 @@
 //! Kernels of field arithmetic and points against arkworks, in both forms, on the adapters that this machine has.
 
 mod field;
+mod msm;
 
 use crate::{Form, Gpu, GpuOptions};
 

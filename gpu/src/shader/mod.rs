@@ -2,3 +2,4 @@
 
 pub(crate) mod curve;
 pub mod field;
+pub(crate) mod msm;

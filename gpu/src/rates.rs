@@ -1,0 +1,163 @@
+//! How fast a device is: the kernels' rates, for `popw gpu bench` and for the split of work.
+//!
+//! Depends on: every kernel.
+
+use crate::device::{Gpu, Profile};
+use crate::msm::{DeviceCurve, DeviceScalars, Msm, Resident};
+use crate::error::GpuError;
+use crate::kernel::{Access, Batch, Kernel};
+use crate::shader::field::Field;
+use ark_bn254::{Fq, Fr};
+use ark_ec::AffineRepr;
+use popw_kernels::{Backend, Bases, CancelToken, Control, G1, G2, Scalar};
+use ark_ff::{Field as _, PrimeField};
+use std::time::{Duration, Instant};
+
+/// Products that a thread makes one after the other.
+const CHAIN: u32 = 256;
+
+/// Which product is measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Product {
+    /// Of two elements of Fq, `f_mul`.
+    Base,
+    /// Of two elements of Fr.
+    Scalar,
+    /// A square in Fq.
+    Square,
+}
+
+/// Montgomery products a second, the best of some runs, and how long the kernel's compilation took.
+///
+/// # Errors
+/// If the device fails.
+pub fn products(gpu: &Gpu, product: Product, threads: u32) -> Result<(f64, Duration), GpuError> {
+    let (field, expression) = match product {
+        Product::Base => (Field::new::<Fq>(gpu.form(), "F"), "f_mul(a, b)"),
+        Product::Scalar => (Field::new::<Fr>(gpu.form(), "F"), "f_mul(a, b)"),
+        Product::Square => (Field::new::<Fq>(gpu.form(), "F"), "f_sqr(a)"),
+    };
+    let source = format!(
+        "{}
+struct Given {{ count: u32, chain: u32 }}
+var<immediate> given: Given;
+@group(0) @binding(0) var<storage, read_write> values: array<array<vec4<u32>, 2>>;
+@compute @workgroup_size(GROUP)
+fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) local: u32) {{
+    let t = thread(group, groups, local);
+    if t >= given.count {{ return; }}
+    var a = f_unpack(values[t]);
+    let b = a;
+    for (var i = 0u; i < given.chain; i++) {{ a = {expression}; }}
+    values[t] = f_pack(a);
+}}",
+        field.source()
+    );
+    let kernel = Kernel::new(gpu, "products", &source, &[Access::Write], 64)?;
+    let mixed = Fr::from(u64::MAX).pow([7]);
+    let values: Vec<u8> = (0..threads)
+        .flat_map(|i| (Fr::from(i) * mixed).into_bigint().0)
+        .flat_map(u64::to_le_bytes)
+        .collect();
+    let buffer = gpu.upload("values", &values)?;
+    gpu.wait()?;
+    let mut best = Duration::MAX;
+    for _ in 0..4 {
+        let started = Instant::now();
+        let mut batch = Batch::new(gpu);
+        batch.run(&kernel, &[&buffer], &[threads, CHAIN], u64::from(threads));
+        batch.submit()?;
+        gpu.wait()?;
+        best = best.min(started.elapsed());
+    }
+    Ok((f64::from(threads) * f64::from(CHAIN) / best.as_secs_f64(), kernel.compilation().1))
+}
+
+/// What a sum took.
+#[derive(Clone, Debug)]
+pub struct SumReport {
+    /// Compilation of each kernel.
+    pub compilations: Vec<(&'static str, Duration)>,
+    /// The best of some runs, from scalars on the device to the sum on the CPU.
+    pub time: Duration,
+    /// One more run, kernel by kernel.
+    pub kernels: Profile,
+    /// Is the sum the CPU's?
+    pub correct: bool,
+}
+
+/// Sums 2^`log_size` random scalars times random bases of a group.
+///
+/// # Errors
+/// If the device fails.
+pub fn sum<C: Measured>(gpu: &Gpu, log_size: u32, runs: u32) -> Result<SumReport, GpuError> {
+    let cpu = popw_kernels::backend::detect().unwrap_or_else(|_| std::sync::Arc::new(popw_kernels::reference::Reference));
+    let token = CancelToken::new();
+    let control = Control::silent(&token);
+    let mut state = Fr::from(7u64);
+    let scalars: Vec<Scalar> = (0..1usize << log_size)
+        .map(|_| {
+            state = state.square() + Fr::from(1u64);
+            state.into_bigint()
+        })
+        .collect();
+    let bytes = C::multiples(cpu.as_ref(), &scalars, &control)?;
+    let bases = Bases::<C>::new(&bytes, 0).map_err(|error| GpuError::Driver { reason: error.to_string() })?;
+    let expected = C::cpu(cpu.as_ref(), &scalars, bases, &control)?;
+    let words: Vec<u8> = scalars.iter().flat_map(|scalar| scalar.0).flat_map(u64::to_le_bytes).collect();
+    let buffer = gpu.upload("scalars", &words)?;
+    let device = DeviceScalars { buffer: &buffer, count: scalars.len() };
+    let resident = Resident::new(gpu, &bases)?;
+    let msm = Msm::new(gpu)?;
+    let once = || C::sum(&msm, gpu, &device, &resident, &control);
+    let mut correct = once()? == expected;
+    let mut time = Duration::MAX;
+    for _ in 0..runs {
+        let started = Instant::now();
+        correct &= once()? == expected;
+        time = time.min(started.elapsed());
+    }
+    gpu.profile();
+    correct &= once()? == expected;
+    let kernels = gpu.profiled();
+    Ok(SumReport { compilations: msm.compilations(), time, kernels, correct })
+}
+
+/// A group that [`sum`] measures.
+pub trait Measured: sealed::Measured {}
+impl Measured for G1 {}
+impl Measured for G2 {}
+
+mod sealed {
+    use super::*;
+
+    pub trait Measured: DeviceCurve {
+        fn multiples(cpu: &dyn Backend, scalars: &[Scalar], control: &Control<'_>) -> Result<Vec<u8>, GpuError>;
+        fn cpu(cpu: &dyn Backend, scalars: &[Scalar], bases: Bases<'_, Self>, control: &Control<'_>) -> Result<Self::Projective, GpuError>;
+        fn sum(msm: &Msm, gpu: &Gpu, scalars: &DeviceScalars<'_>, bases: &Resident, control: &Control<'_>) -> Result<Self::Projective, GpuError>;
+    }
+
+    impl Measured for G1 {
+        fn multiples(cpu: &dyn Backend, scalars: &[Scalar], control: &Control<'_>) -> Result<Vec<u8>, GpuError> {
+            Ok(cpu.fixed_base_g1(ark_bn254::G1Affine::generator(), scalars, control)?)
+        }
+        fn cpu(cpu: &dyn Backend, scalars: &[Scalar], bases: Bases<'_, Self>, control: &Control<'_>) -> Result<Self::Projective, GpuError> {
+            Ok(cpu.msm(scalars, &[bases], &[], control)?.g1.remove(0))
+        }
+        fn sum(msm: &Msm, gpu: &Gpu, scalars: &DeviceScalars<'_>, bases: &Resident, control: &Control<'_>) -> Result<Self::Projective, GpuError> {
+            Ok(msm.sum(gpu, scalars, &[bases], &[], control)?.0.remove(0))
+        }
+    }
+
+    impl Measured for G2 {
+        fn multiples(cpu: &dyn Backend, scalars: &[Scalar], control: &Control<'_>) -> Result<Vec<u8>, GpuError> {
+            Ok(cpu.fixed_base_g2(ark_bn254::G2Affine::generator(), scalars, control)?)
+        }
+        fn cpu(cpu: &dyn Backend, scalars: &[Scalar], bases: Bases<'_, Self>, control: &Control<'_>) -> Result<Self::Projective, GpuError> {
+            Ok(cpu.msm(scalars, &[], &[bases], control)?.g2.remove(0))
+        }
+        fn sum(msm: &Msm, gpu: &Gpu, scalars: &DeviceScalars<'_>, bases: &Resident, control: &Control<'_>) -> Result<Self::Projective, GpuError> {
+            Ok(msm.sum(gpu, scalars, &[], &[bases], control)?.1.remove(0))
+        }
+    }
+}
