@@ -5,6 +5,7 @@
 use crate::error::GpuError;
 use crate::shader::field::Form;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use wgpu::{
@@ -26,6 +27,35 @@ pub struct GpuOptions {
     pub memory: Option<u64>,
     /// Folder of compiled pipelines. None: no cache on disk.
     pub cache: Option<PathBuf>,
+    /// Sums and transforms of fewer scalars stay on the CPU. None: [`SCALARS_MIN`].
+    pub scalars_min: Option<usize>,
+    /// A fail-point, for tests: the device is given up when so many batches of kernels have been submitted.
+    pub lost_after: Option<u32>,
+}
+
+/// Below, a CPU is done before a device has been told what to do.
+pub const SCALARS_MIN: usize = 1 << 14;
+
+impl GpuOptions {
+    /// What the environment says: `POPW_GPU_ADAPTER`, part of the adapter's name; `POPW_GPU_MEMORY`, in MiB; `POPW_GPU_CACHE`, the folder of compiled
+    /// pipelines, which is `popw/gpu` in the user's cache folder if nothing is said; `POPW_GPU_SCALARS_MIN`. What is no number counts as not said.
+    pub fn from_env() -> Self {
+        let text = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+        let number = |name: &str| text(name).and_then(|value| value.parse::<u64>().ok());
+        let home = || Some(PathBuf::from(std::env::var_os("HOME")?).join(".cache"));
+        let user = std::env::var_os("XDG_CACHE_HOME")
+            .map(PathBuf::from)
+            .or_else(home);
+        Self {
+            adapter: text("POPW_GPU_ADAPTER"),
+            memory: number("POPW_GPU_MEMORY").map(|mib| mib.saturating_mul(1 << 20)),
+            cache: text("POPW_GPU_CACHE")
+                .map(PathBuf::from)
+                .or_else(|| Some(user?.join("popw").join("gpu"))),
+            scalars_min: number("POPW_GPU_SCALARS_MIN").map(|count| count as usize),
+            ..Self::default()
+        }
+    }
 }
 
 /// A device. Clones share it.
@@ -45,6 +75,8 @@ pub(crate) struct Inner {
     failure: Arc<Mutex<Option<GpuError>>>,
     /// Times of kernels since [`Gpu::profile`], if somebody asked.
     pub(crate) profile: Mutex<Option<Profile>>,
+    /// Submissions that are left before the fail-point.
+    fuse: Option<AtomicU32>,
 }
 
 /// Names of kernels that ran and how long each took.
@@ -197,6 +229,7 @@ impl Gpu {
             memory,
             failure,
             profile: Mutex::default(),
+            fuse: options.lost_after.map(AtomicU32::new),
         })))
     }
 
@@ -240,7 +273,12 @@ impl Gpu {
 
     /// What ran since [`Gpu::profile`]; kernels run together again.
     pub fn profiled(&self) -> Profile {
-        self.0.profile.lock().unwrap_or_else(PoisonError::into_inner).take().unwrap_or_default()
+        self.0
+            .profile
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take()
+            .unwrap_or_default()
     }
 
     /// Gives the device up, as a lost card does: what runs on it fails.
@@ -252,6 +290,14 @@ impl Gpu {
                 reason: "given up".into(),
             },
         );
+    }
+
+    /// To be called before each submission: the fail-point.
+    pub(crate) fn burn(&self) {
+        let burnt = |left: &AtomicU32| left.fetch_sub(1, Ordering::Relaxed) == 0;
+        if self.0.fuse.as_ref().is_some_and(burnt) {
+            self.destroy();
+        }
     }
 
     /// The first failure since the device was opened, if any. A device that failed is not used again.

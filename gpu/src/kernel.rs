@@ -228,6 +228,7 @@ impl<'a> Batch<'a> {
 
     /// Hands the kernels to the device.
     pub(crate) fn submit(self) -> Result<(), GpuError> {
+        self.gpu.burn();
         self.gpu.check()?;
         self.gpu.0.queue.submit([self.encoder.finish()]);
         self.gpu.check()

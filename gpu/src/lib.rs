@@ -14,15 +14,20 @@
 #![allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+pub mod backend;
 pub mod device;
 mod error;
 mod kernel;
+mod memory;
 mod msm;
+mod ntt;
 pub mod rates;
 pub mod shader;
+mod share;
 #[cfg(test)]
 mod tests;
 
+pub use backend::{Warn, Wgpu};
 pub use device::{AdapterReport, Gpu, GpuOptions, adapters};
 pub use error::GpuError;
 pub use shader::field::Form;

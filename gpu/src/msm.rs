@@ -16,8 +16,8 @@ use ark_ff::{AdditiveGroup, Field, PrimeField};
 use popw_kernels::bases::SCALAR_BITS;
 use popw_kernels::{Bases, Control, Curve, G1, G2};
 use std::ops::Range;
-use std::time::Duration;
 use std::sync::{Mutex, OnceLock, PoisonError};
+use std::time::Duration;
 use wgpu::Buffer;
 
 /// Threads of a group. Sums take many registers: small groups leave the device free to place them.
@@ -62,7 +62,10 @@ impl DeviceCurve for G2 {
     type Coordinate = Fq2;
     fn coordinate(bytes: &[u8], radix_inverse: Fq) -> Fq2 {
         let (c0, c1) = bytes.split_at(bytes.len() / 2);
-        Fq2::new(base_coordinate(c0, radix_inverse), base_coordinate(c1, radix_inverse))
+        Fq2::new(
+            base_coordinate(c0, radix_inverse),
+            base_coordinate(c1, radix_inverse),
+        )
     }
     fn projective(x: Fq2, y: Fq2, z: Fq2) -> G2Projective {
         G2Projective::new_unchecked(x, y, z)
@@ -82,12 +85,16 @@ struct Piece {
     /// Index of the first base's scalar in the piece.
     first: u32,
     len: u32,
+    /// Bases in the pieces before.
+    before: usize,
     buffer: Buffer,
 }
 
 /// Scalars of a piece: a power of two, so that points of either group fit a binding.
 fn piece_scalars(gpu: &Gpu) -> usize {
-    1 << (gpu.binding_bytes() / Group::G2.point_bytes()).clamp(1, 1 << 26).ilog2()
+    1 << (gpu.binding_bytes() / Group::G2.point_bytes())
+        .clamp(1, 1 << 26)
+        .ilog2()
 }
 
 impl Resident {
@@ -109,21 +116,47 @@ impl Resident {
                 true => Some(Piece {
                     first: (begin - start) as u32,
                     len: (end - begin) as u32,
-                    buffer: gpu.upload("bases", match blocks {
-                        1 => &bases.bytes()[(begin - first) * point..(end - first) * point],
-                        _ => bases.bytes(),
-                    })?,
+                    before: begin - first,
+                    buffer: gpu.upload(
+                        "bases",
+                        match blocks {
+                            1 => &bases.bytes()[(begin - first) * point..(end - first) * point],
+                            _ => bases.bytes(),
+                        },
+                    )?,
                 }),
             });
         }
         let bytes = pieces.iter().flatten().map(|piece| piece.buffer.size()).sum();
         let span = if blocks == 1 { SCALAR_BITS } else { bases.span() };
-        Ok(Self { group: C::GROUP, span, pieces, bytes })
+        Ok(Self {
+            group: C::GROUP,
+            span,
+            pieces,
+            bytes,
+        })
     }
 
     /// Bytes on the device.
     pub(crate) fn bytes(&self) -> u64 {
         self.bytes
+    }
+}
+
+/// The first `len` of resident bases.
+#[derive(Clone, Copy)]
+pub(crate) struct Part<'a> {
+    pub(crate) bases: &'a Resident,
+    pub(crate) len: usize,
+}
+
+impl<'a> Part<'a> {
+    /// All of them.
+    pub(crate) fn all(bases: &'a Resident) -> Self {
+        Self {
+            bases,
+            len: usize::MAX,
+        }
     }
 }
 
@@ -175,10 +208,22 @@ impl Plan {
             let Some(run) = run else { continue };
             let cost = count as f64 * f64::from(windows) + BUCKET_COST * f64::from(slots) * buckets as f64;
             if best.is_none_or(|(least, _)| cost < least) {
-                best = Some((cost, Self { bits, windows, per, blocks, run }));
+                best = Some((
+                    cost,
+                    Self {
+                        bits,
+                        windows,
+                        per,
+                        blocks,
+                        run,
+                    },
+                ));
             }
         }
-        best.map(|(_, plan)| plan).ok_or(GpuError::Memory { needed: count as u64 * 8, budget: limit })
+        best.map(|(_, plan)| plan).ok_or(GpuError::Memory {
+            needed: count as u64 * 8,
+            budget: limit,
+        })
     }
 
     /// Windows `range`'s sets of buckets.
@@ -201,16 +246,28 @@ impl GroupKernels {
     fn new(gpu: &Gpu, group: Group) -> Result<Self, GpuError> {
         use Access::{Read, Write};
         let form = gpu.form();
-        let kernel = |label, source: String, access: &[Access]| Kernel::new(gpu, label, &source, access, GROUP);
+        let kernel =
+            |label, source: String, access: &[Access]| Kernel::new(gpu, label, &source, access, GROUP);
         // Drivers take seconds for each: side by side.
         std::thread::scope(|scope| {
             let accumulate = scope.spawn(|| {
-                kernel("accumulate", shader::accumulate(form, group), &[Read, Read, Read, Write, Write, Write])
+                kernel(
+                    "accumulate",
+                    shader::accumulate(form, group),
+                    &[Read, Read, Read, Write, Write, Write],
+                )
             });
-            let join =
-                scope.spawn(|| kernel("join", shader::join(form, group), &[Read, Read, Write, Write, Write]));
+            let join = scope.spawn(|| {
+                kernel(
+                    "join",
+                    shader::join(form, group),
+                    &[Read, Read, Write, Write, Write],
+                )
+            });
             let reduce = kernel("reduce", shader::reduce(form, group), &[Read, Read, Write, Write])?;
-            let ended = |_| GpuError::Driver { reason: "a shader's compilation ended abnormally".into() };
+            let ended = |_| GpuError::Driver {
+                reason: "a shader's compilation ended abnormally".into(),
+            };
             Ok(Self {
                 accumulate: accumulate.join().map_err(ended)??,
                 join: join.join().map_err(ended)??,
@@ -262,6 +319,11 @@ impl Msm {
         Ok(slot.get_or_init(|| kernels))
     }
 
+    /// Gives all memory of work back.
+    pub(crate) fn release(&self) {
+        self.arena.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
     /// Compiles a group's kernels ahead of their first use.
     pub(crate) fn prepare(&self, gpu: &Gpu, group: Group) -> Result<(), GpuError> {
         self.group(gpu, group).map(|_| ())
@@ -272,7 +334,11 @@ impl Msm {
         let shared = [&self.count, &self.scatter, &self.fold, &self.spread];
         let groups = self.groups.iter().filter_map(OnceLock::get);
         let of_groups = groups.flat_map(|kernels| [&kernels.accumulate, &kernels.join, &kernels.reduce]);
-        shared.into_iter().chain(of_groups).map(Kernel::compilation).collect()
+        shared
+            .into_iter()
+            .chain(of_groups)
+            .map(Kernel::compilation)
+            .collect()
     }
 
     /// The sum over each set of bases. All sets share the sorted list of digits.
@@ -280,26 +346,32 @@ impl Msm {
         &self,
         gpu: &Gpu,
         scalars: &DeviceScalars<'_>,
-        g1: &[&Resident],
-        g2: &[&Resident],
+        g1: &[Part<'_>],
+        g2: &[Part<'_>],
         control: &Control<'_>,
     ) -> Result<(Vec<G1Projective>, Vec<G2Projective>), GpuError> {
         let mut arena = self.arena.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut totals =
-            (vec![G1Projective::default(); g1.len()], vec![G2Projective::default(); g2.len()]);
-        let sets: Vec<&Resident> = g1.iter().chain(g2).copied().collect();
-        let Some(first) = sets.first() else { return Ok(totals) };
+        let mut totals = (
+            vec![G1Projective::default(); g1.len()],
+            vec![G2Projective::default(); g2.len()],
+        );
+        let sets: Vec<Part<'_>> = g1.iter().chain(g2).copied().collect();
+        let Some(first) = sets.first() else {
+            return Ok(totals);
+        };
         // Tables of different spans cannot share digits; then all sets' first blocks do.
-        let span = match sets.iter().all(|set| set.span == first.span) {
-            true => first.span,
+        let span = match sets.iter().all(|set| set.bases.span == first.bases.span) {
+            true => first.bases.span,
             false => SCALAR_BITS,
         };
         let sum_bytes = if g2.is_empty() { Group::G1 } else { Group::G2 }.sum_bytes();
         let piece = piece_scalars(gpu);
         for (number, start) in (0..scalars.count).step_by(piece).enumerate() {
             let count = piece.min(scalars.count - start);
-            let pieces: Vec<Option<&Piece>> =
-                sets.iter().map(|set| set.pieces.get(number).and_then(Option::as_ref)).collect();
+            let pieces: Vec<Option<&Piece>> = sets
+                .iter()
+                .map(|set| set.bases.pieces.get(number).and_then(Option::as_ref))
+                .collect();
             if pieces.iter().all(Option::is_none) {
                 continue;
             }
@@ -310,12 +382,19 @@ impl Msm {
                 control.check()?;
                 let windows = begin..(begin + plan.run).min(plan.windows);
                 let mut batch = Batch::new(gpu);
-                let mut run = Run { gpu, msm: self, arena: &mut arena, plan, windows: windows.clone(), count };
+                let mut run = Run {
+                    gpu,
+                    msm: self,
+                    arena: &mut arena,
+                    plan,
+                    windows: windows.clone(),
+                    count,
+                };
                 let list = run.sort(&mut batch, scalars, start)?;
                 let mut results = Vec::new();
                 for (set, piece) in sets.iter().zip(&pieces) {
                     results.push(match piece {
-                        Some(piece) => Some(run.reduce(&mut batch, &list, set.group, piece)?),
+                        Some(piece) => Some(run.reduce(&mut batch, &list, set, piece)?),
                         None => None,
                     });
                 }
@@ -324,7 +403,9 @@ impl Msm {
                     let Some((reduced, buffer)) = result else { continue };
                     match index.checked_sub(g1.len()) {
                         None => totals.0[index] += finish::<G1>(gpu, &plan, &windows, reduced, buffer)?,
-                        Some(index) => totals.1[index] += finish::<G2>(gpu, &plan, &windows, reduced, buffer)?,
+                        Some(index) => {
+                            totals.1[index] += finish::<G2>(gpu, &plan, &windows, reduced, buffer)?
+                        }
                     }
                 }
                 let done = count * windows.len();
@@ -357,7 +438,12 @@ impl Run<'_> {
     }
 
     /// Digits, counted, scanned and scattered.
-    fn sort(&mut self, batch: &mut Batch<'_>, scalars: &DeviceScalars<'_>, start: usize) -> Result<List, GpuError> {
+    fn sort(
+        &mut self,
+        batch: &mut Batch<'_>,
+        scalars: &DeviceScalars<'_>,
+        start: usize,
+    ) -> Result<List, GpuError> {
         let (gpu, plan) = (self.gpu, self.plan);
         let given = [
             self.count as u32,
@@ -373,18 +459,32 @@ impl Run<'_> {
         while let Some(size) = sizes.last().filter(|size| **size > 1) {
             sizes.push(size.div_ceil(u64::from(SCAN_CHUNK)));
         }
-        let levels = ["counts", "counts 1", "counts 2", "counts 3", "counts 4", "counts 5"];
+        let levels = [
+            "counts", "counts 1", "counts 2", "counts 3", "counts 4", "counts 5",
+        ];
         let mut scan = Vec::new();
         for (size, label) in sizes.iter().zip(levels) {
             scan.push(self.arena.get(gpu, label, 4 * size)?);
         }
         let total = self.arena.get(gpu, "total", 4)?;
         let zero = self.arena.get(gpu, "zero", 4)?;
-        let entries = self.arena.get(gpu, "entries", 8 * self.count as u64 * self.windows.len() as u64)?;
+        let entries = self
+            .arena
+            .get(gpu, "entries", 8 * self.count as u64 * self.windows.len() as u64)?;
         batch.clear(&scan[0], 4 * sizes[0]);
-        batch.run(&self.msm.count, &[scalars.buffer, &scan[0]], &given, self.count as u64);
+        batch.run(
+            &self.msm.count,
+            &[scalars.buffer, &scan[0]],
+            &given,
+            self.count as u64,
+        );
         for level in 1..scan.len() {
-            batch.run(&self.msm.fold, &[&scan[level - 1], &scan[level]], &[sizes[level - 1] as u32], sizes[level]);
+            batch.run(
+                &self.msm.fold,
+                &[&scan[level - 1], &scan[level]],
+                &[sizes[level - 1] as u32],
+                sizes[level],
+            );
         }
         batch.copy(&scan[scan.len() - 1], &total, 0, 4);
         batch.clear(&zero, 4);
@@ -397,7 +497,12 @@ impl Run<'_> {
                 sizes[level].div_ceil(u64::from(SCAN_CHUNK)),
             );
         }
-        batch.run(&self.msm.scatter, &[scalars.buffer, &scan[0], &entries], &given, self.count as u64);
+        batch.run(
+            &self.msm.scatter,
+            &[scalars.buffer, &scan[0], &entries],
+            &given,
+            self.count as u64,
+        );
         Ok(List { entries, total })
     }
 
@@ -406,10 +511,11 @@ impl Run<'_> {
         &mut self,
         batch: &mut Batch<'_>,
         list: &List,
-        group: Group,
+        part: &Part<'_>,
         piece: &Piece,
     ) -> Result<(Reduced, Buffer), GpuError> {
-        let gpu = self.gpu;
+        let (gpu, group) = (self.gpu, part.bases.group);
+        let limit = part.len.saturating_sub(piece.before).min(piece.len as usize);
         let kernels = self.msm.group(gpu, group)?;
         let (bytes, buckets) = (group.sum_bytes(), self.buckets());
         let entries = self.count as u64 * self.windows.len() as u64;
@@ -421,15 +527,24 @@ impl Run<'_> {
         let heads = [get("heads", threads, bytes)?, get("fewer heads", fewer, bytes)?];
         let keys = [get("keys", threads, 4)?, get("fewer keys", fewer, 4)?];
         let eighth = buckets / u64::from(REDUCE_CHUNK);
-        let mut level_buffer =
-            |label, part: u64| get(label, buckets.div_ceil(part), bytes);
+        let mut level_buffer = |label, part: u64| get(label, buckets.div_ceil(part), bytes);
         let plains = [level_buffer("plains", 8)?, level_buffer("fewer plains", 64)?];
-        let weighteds = [level_buffer("weighteds", 8)?, level_buffer("fewer weighteds", 64)?];
+        let weighteds = [
+            level_buffer("weighteds", 8)?,
+            level_buffer("fewer weighteds", 64)?,
+        ];
         batch.clear(&sums, buckets * bytes);
         batch.run(
             &kernels.accumulate,
-            &[&list.entries, &list.total, &piece.buffer, &sums, &heads[0], &keys[0]],
-            &[threads as u32, chunk as u32, piece.first, piece.len],
+            &[
+                &list.entries,
+                &list.total,
+                &piece.buffer,
+                &sums,
+                &heads[0],
+                &keys[0],
+            ],
+            &[threads as u32, chunk as u32, piece.first, piece.len, limit as u32],
             threads,
         );
         let (mut count, mut from) = (threads, 0);
@@ -437,7 +552,13 @@ impl Run<'_> {
             let fewer = count.div_ceil(u64::from(JOIN_CHUNK));
             batch.run(
                 &kernels.join,
-                &[&heads[from], &keys[from], &sums, &heads[1 - from], &keys[1 - from]],
+                &[
+                    &heads[from],
+                    &keys[from],
+                    &sums,
+                    &heads[1 - from],
+                    &keys[1 - from],
+                ],
                 &[count as u32, JOIN_CHUNK],
                 fewer,
             );
@@ -457,7 +578,12 @@ impl Run<'_> {
             let count = slots * left;
             batch.run(
                 &kernels.reduce,
-                &[&plains[from], &weighteds[from], &plains[1 - from], &weighteds[1 - from]],
+                &[
+                    &plains[from],
+                    &weighteds[from],
+                    &plains[1 - from],
+                    &weighteds[1 - from],
+                ],
                 &[count, 3 * levels, 0],
                 u64::from(count),
             );
@@ -514,7 +640,11 @@ fn finish<C: DeviceCurve>(
         }
         total += sum;
     }
-    let below = if plan.blocks == 1 { windows.start * plan.bits } else { 0 };
+    let below = if plan.blocks == 1 {
+        windows.start * plan.bits
+    } else {
+        0
+    };
     for _ in 0..below {
         total.double_in_place();
     }

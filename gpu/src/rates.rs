@@ -3,14 +3,14 @@
 //! Depends on: every kernel.
 
 use crate::device::{Gpu, Profile};
-use crate::msm::{DeviceCurve, DeviceScalars, Msm, Resident};
 use crate::error::GpuError;
 use crate::kernel::{Access, Batch, Kernel};
+use crate::msm::{DeviceCurve, DeviceScalars, Msm, Part, Resident};
 use crate::shader::field::Field;
 use ark_bn254::{Fq, Fr};
 use ark_ec::AffineRepr;
-use popw_kernels::{Backend, Bases, CancelToken, Control, G1, G2, Scalar};
 use ark_ff::{Field as _, PrimeField};
+use popw_kernels::{Backend, Bases, CancelToken, Control, G1, G2, Scalar};
 use std::time::{Duration, Instant};
 
 /// Products that a thread makes one after the other.
@@ -70,7 +70,10 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
         gpu.wait()?;
         best = best.min(started.elapsed());
     }
-    Ok((f64::from(threads) * f64::from(CHAIN) / best.as_secs_f64(), kernel.compilation().1))
+    Ok((
+        f64::from(threads) * f64::from(CHAIN) / best.as_secs_f64(),
+        kernel.compilation().1,
+    ))
 }
 
 /// What a sum took.
@@ -86,12 +89,20 @@ pub struct SumReport {
     pub correct: bool,
 }
 
-/// Sums 2^`log_size` random scalars times random bases of a group.
+/// Sums 2^`log_size` random scalars times random bases of the first group, or of the second.
 ///
 /// # Errors
 /// If the device fails.
-pub fn sum<C: Measured>(gpu: &Gpu, log_size: u32, runs: u32) -> Result<SumReport, GpuError> {
-    let cpu = popw_kernels::backend::detect().unwrap_or_else(|_| std::sync::Arc::new(popw_kernels::reference::Reference));
+pub fn sum(gpu: &Gpu, second: bool, log_size: u32, runs: u32) -> Result<SumReport, GpuError> {
+    match second {
+        false => sum_of::<G1>(gpu, log_size, runs),
+        true => sum_of::<G2>(gpu, log_size, runs),
+    }
+}
+
+fn sum_of<C: Measured>(gpu: &Gpu, log_size: u32, runs: u32) -> Result<SumReport, GpuError> {
+    let cpu = popw_kernels::backend::detect()
+        .unwrap_or_else(|_| std::sync::Arc::new(popw_kernels::reference::Reference));
     let token = CancelToken::new();
     let control = Control::silent(&token);
     let mut state = Fr::from(7u64);
@@ -102,11 +113,20 @@ pub fn sum<C: Measured>(gpu: &Gpu, log_size: u32, runs: u32) -> Result<SumReport
         })
         .collect();
     let bytes = C::multiples(cpu.as_ref(), &scalars, &control)?;
-    let bases = Bases::<C>::new(&bytes, 0).map_err(|error| GpuError::Driver { reason: error.to_string() })?;
+    let bases = Bases::<C>::new(&bytes, 0).map_err(|error| GpuError::Driver {
+        reason: error.to_string(),
+    })?;
     let expected = C::cpu(cpu.as_ref(), &scalars, bases, &control)?;
-    let words: Vec<u8> = scalars.iter().flat_map(|scalar| scalar.0).flat_map(u64::to_le_bytes).collect();
+    let words: Vec<u8> = scalars
+        .iter()
+        .flat_map(|scalar| scalar.0)
+        .flat_map(u64::to_le_bytes)
+        .collect();
     let buffer = gpu.upload("scalars", &words)?;
-    let device = DeviceScalars { buffer: &buffer, count: scalars.len() };
+    let device = DeviceScalars {
+        buffer: &buffer,
+        count: scalars.len(),
+    };
     let resident = Resident::new(gpu, &bases)?;
     let msm = Msm::new(gpu)?;
     let once = || C::sum(&msm, gpu, &device, &resident, &control);
@@ -120,44 +140,80 @@ pub fn sum<C: Measured>(gpu: &Gpu, log_size: u32, runs: u32) -> Result<SumReport
     gpu.profile();
     correct &= once()? == expected;
     let kernels = gpu.profiled();
-    Ok(SumReport { compilations: msm.compilations(), time, kernels, correct })
+    Ok(SumReport {
+        compilations: msm.compilations(),
+        time,
+        kernels,
+        correct,
+    })
 }
 
-/// A group that [`sum`] measures.
-pub trait Measured: sealed::Measured {}
-impl Measured for G1 {}
-impl Measured for G2 {}
+/// What [`sum`] asks of a group.
+trait Measured: DeviceCurve {
+    fn multiples(cpu: &dyn Backend, scalars: &[Scalar], control: &Control<'_>) -> Result<Vec<u8>, GpuError>;
+    fn cpu(
+        cpu: &dyn Backend,
+        scalars: &[Scalar],
+        bases: Bases<'_, Self>,
+        control: &Control<'_>,
+    ) -> Result<Self::Projective, GpuError>;
+    fn sum(
+        msm: &Msm,
+        gpu: &Gpu,
+        scalars: &DeviceScalars<'_>,
+        bases: &Resident,
+        control: &Control<'_>,
+    ) -> Result<Self::Projective, GpuError>;
+}
 
-mod sealed {
-    use super::*;
-
-    pub trait Measured: DeviceCurve {
-        fn multiples(cpu: &dyn Backend, scalars: &[Scalar], control: &Control<'_>) -> Result<Vec<u8>, GpuError>;
-        fn cpu(cpu: &dyn Backend, scalars: &[Scalar], bases: Bases<'_, Self>, control: &Control<'_>) -> Result<Self::Projective, GpuError>;
-        fn sum(msm: &Msm, gpu: &Gpu, scalars: &DeviceScalars<'_>, bases: &Resident, control: &Control<'_>) -> Result<Self::Projective, GpuError>;
+impl Measured for G1 {
+    fn multiples(cpu: &dyn Backend, scalars: &[Scalar], control: &Control<'_>) -> Result<Vec<u8>, GpuError> {
+        Ok(cpu.fixed_base_g1(ark_bn254::G1Affine::generator(), scalars, control)?)
     }
-
-    impl Measured for G1 {
-        fn multiples(cpu: &dyn Backend, scalars: &[Scalar], control: &Control<'_>) -> Result<Vec<u8>, GpuError> {
-            Ok(cpu.fixed_base_g1(ark_bn254::G1Affine::generator(), scalars, control)?)
-        }
-        fn cpu(cpu: &dyn Backend, scalars: &[Scalar], bases: Bases<'_, Self>, control: &Control<'_>) -> Result<Self::Projective, GpuError> {
-            Ok(cpu.msm(scalars, &[bases], &[], control)?.g1.remove(0))
-        }
-        fn sum(msm: &Msm, gpu: &Gpu, scalars: &DeviceScalars<'_>, bases: &Resident, control: &Control<'_>) -> Result<Self::Projective, GpuError> {
-            Ok(msm.sum(gpu, scalars, &[bases], &[], control)?.0.remove(0))
-        }
+    fn cpu(
+        cpu: &dyn Backend,
+        scalars: &[Scalar],
+        bases: Bases<'_, Self>,
+        control: &Control<'_>,
+    ) -> Result<Self::Projective, GpuError> {
+        Ok(cpu.msm(scalars, &[bases], &[], control)?.g1.remove(0))
     }
+    fn sum(
+        msm: &Msm,
+        gpu: &Gpu,
+        scalars: &DeviceScalars<'_>,
+        bases: &Resident,
+        control: &Control<'_>,
+    ) -> Result<Self::Projective, GpuError> {
+        Ok(msm
+            .sum(gpu, scalars, &[Part::all(bases)], &[], control)?
+            .0
+            .remove(0))
+    }
+}
 
-    impl Measured for G2 {
-        fn multiples(cpu: &dyn Backend, scalars: &[Scalar], control: &Control<'_>) -> Result<Vec<u8>, GpuError> {
-            Ok(cpu.fixed_base_g2(ark_bn254::G2Affine::generator(), scalars, control)?)
-        }
-        fn cpu(cpu: &dyn Backend, scalars: &[Scalar], bases: Bases<'_, Self>, control: &Control<'_>) -> Result<Self::Projective, GpuError> {
-            Ok(cpu.msm(scalars, &[], &[bases], control)?.g2.remove(0))
-        }
-        fn sum(msm: &Msm, gpu: &Gpu, scalars: &DeviceScalars<'_>, bases: &Resident, control: &Control<'_>) -> Result<Self::Projective, GpuError> {
-            Ok(msm.sum(gpu, scalars, &[], &[bases], control)?.1.remove(0))
-        }
+impl Measured for G2 {
+    fn multiples(cpu: &dyn Backend, scalars: &[Scalar], control: &Control<'_>) -> Result<Vec<u8>, GpuError> {
+        Ok(cpu.fixed_base_g2(ark_bn254::G2Affine::generator(), scalars, control)?)
+    }
+    fn cpu(
+        cpu: &dyn Backend,
+        scalars: &[Scalar],
+        bases: Bases<'_, Self>,
+        control: &Control<'_>,
+    ) -> Result<Self::Projective, GpuError> {
+        Ok(cpu.msm(scalars, &[], &[bases], control)?.g2.remove(0))
+    }
+    fn sum(
+        msm: &Msm,
+        gpu: &Gpu,
+        scalars: &DeviceScalars<'_>,
+        bases: &Resident,
+        control: &Control<'_>,
+    ) -> Result<Self::Projective, GpuError> {
+        Ok(msm
+            .sum(gpu, scalars, &[], &[Part::all(bases)], control)?
+            .1
+            .remove(0))
     }
 }

@@ -2,6 +2,7 @@
 
 mod field;
 mod msm;
+mod ntt;
 
 use crate::{Form, Gpu, GpuOptions};
 

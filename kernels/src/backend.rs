@@ -9,6 +9,7 @@ use ark_bn254::{Fr, G1Affine, G1Projective, G2Affine, G2Projective};
 use ark_ff::BigInt;
 use std::ops::Range;
 use std::sync::Arc;
+use zeroize::Zeroizing;
 
 /// An integer below the group order, little-endian limbs; not in Montgomery form. What a `.wtns` holds.
 pub type Scalar = BigInt<4>;
@@ -109,6 +110,31 @@ pub trait Backend: Send + Sync {
         rows: &Rows<'_>,
         control: &Control<'_>,
     ) -> Result<Vec<Scalar>, KernelError>;
+
+    /// The sum of [`Self::quotient`]'s values times `bases`, the H query of a `.zkey`. A backend with memory of its own keeps the
+    /// values there.
+    ///
+    /// # Errors
+    /// As [`Self::quotient`] and [`Self::msm`].
+    fn quotient_sum(
+        &self,
+        size: usize,
+        rows: &Rows<'_>,
+        bases: &Bases<'_, G1>,
+        control: &Control<'_>,
+    ) -> Result<G1Projective, KernelError> {
+        let half = |part: f64| control.advance(part / 2.0);
+        let halves = Control::new(control.cancel_token(), &half);
+        let values = Zeroizing::new(self.quotient(size, rows, &halves)?);
+        let sums = self.msm(&values, &[*bases], &[], &halves)?;
+        Ok(sums.g1.first().copied().unwrap_or_default())
+    }
+
+    /// Tells the backend that a result of it turned out wrong. One that has another to fall back on uses only that from now on,
+    /// and returns it.
+    fn distrust(&self) -> Option<Arc<dyn Backend>> {
+        None
+    }
 
     /// `base` times each scalar, as the bytes of a key ([`Bases`]).
     ///
@@ -226,6 +252,11 @@ fn avx512ifma() -> Option<Arc<dyn Backend>> {
     None
 }
 
+/// The fastest backend that this machine can run.
+pub fn fastest() -> Arc<dyn Backend> {
+    available().pop().unwrap_or_else(|| Arc::new(Reference))
+}
+
 /// The backend that [`BACKEND_VARIABLE`] names, else the fastest that this machine can run.
 ///
 /// # Errors
@@ -233,6 +264,6 @@ fn avx512ifma() -> Option<Arc<dyn Backend>> {
 pub fn detect() -> Result<Arc<dyn Backend>, BackendError> {
     match std::env::var(BACKEND_VARIABLE) {
         Ok(name) if !name.is_empty() => by_name(&name),
-        _ => Ok(available().pop().unwrap_or_else(|| Arc::new(Reference))),
+        _ => Ok(fastest()),
     }
 }

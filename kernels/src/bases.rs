@@ -5,6 +5,7 @@ use ark_ec::AffineRepr;
 use ark_ec::scalar_mul::glv::GLVConfig;
 use ark_ff::{AdditiveGroup, BigInt, MontFp};
 use std::marker::PhantomData;
+use std::sync::{Arc, Weak};
 
 /// One of the two groups, as a type. Implemented by [`G1`] and [`G2`] only.
 pub trait Curve: Copy + Send + Sync + 'static + sealed::Sealed {
@@ -50,7 +51,25 @@ pub struct Bases<'a, C> {
     len: usize,
     first: usize,
     span: u32,
+    residence: Option<&'a Residence>,
     curve: PhantomData<C>,
+}
+
+/// A name of bytes that stay as they are while it lives, as those of an open key do: a backend with memory of its own may keep
+/// bases of this name there and need not read them again.
+#[derive(Debug, Default)]
+pub struct Residence(Arc<()>);
+
+impl Residence {
+    /// A new name.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// What tells whether the name still lives. Two names are never the same while one of their weak references is held.
+    pub fn watch(&self) -> Weak<()> {
+        Arc::downgrade(&self.0)
+    }
 }
 
 /// Bytes that are no bases.
@@ -96,6 +115,7 @@ impl<'a, C: Curve> Bases<'a, C> {
             len: points.len() / C::POINT_BYTES,
             first,
             span: SCALAR_BITS,
+            residence: None,
             curve: PhantomData,
         })
     }
@@ -121,8 +141,23 @@ impl<'a, C: Curve> Bases<'a, C> {
             len,
             first,
             span,
+            residence: None,
             curve: PhantomData,
         })
+    }
+
+    /// These bases, of bytes that have a name.
+    #[must_use]
+    pub fn kept(self, residence: &'a Residence) -> Self {
+        Self {
+            residence: Some(residence),
+            ..self
+        }
+    }
+
+    /// The name of their bytes, if they have one.
+    pub fn residence(&self) -> Option<&'a Residence> {
+        self.residence
     }
 
     /// Number of bases.

@@ -34,5 +34,5 @@ mod ntt;
 pub mod reference;
 
 pub use backend::{Backend, KernelError, Rows, Scalar, Sums, Transform};
-pub use bases::{Bases, BasesError, Curve, G1, G2, Lists, ListsError};
+pub use bases::{Bases, BasesError, Curve, G1, G2, Lists, ListsError, Residence};
 pub use control::{CancelToken, Control};

@@ -6,6 +6,7 @@
 //! | module | what it is for |
 //! |---|---|
 //! | [`prover`] | [`Prover`]: a mapped key, then proofs; each is verified before it leaves. Start here |
+//! | [`backend`] | choosing the compute by name: the CPU's kinds and, with the feature `gpu`, `wgpu` |
 //! | [`options`], [`progress`] | what a caller may choose; how it watches and cancels |
 //! | [`assignment`] | the values of the wires, erased when dropped |
 //! | `rows` | A w and B w straight from the key's coefficients |
@@ -20,6 +21,7 @@
 #![forbid(unsafe_code)]
 
 pub mod assignment;
+pub mod backend;
 pub mod claim;
 pub mod dev_key;
 pub mod estimate;

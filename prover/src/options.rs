@@ -1,7 +1,7 @@
 //! [`Options`]: what a caller may choose about a prover: compute, threads, memory, tables.
 
 use popw_kernels::Backend;
-use popw_kernels::backend::{BackendError, detect};
+use crate::backend::{BackendError, detect};
 use rayon::{ThreadPool, ThreadPoolBuildError, ThreadPoolBuilder};
 use std::path::PathBuf;
 use std::sync::Arc;

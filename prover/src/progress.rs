@@ -15,10 +15,8 @@ pub enum Phase {
     Key,
     /// The assignment is being computed or read.
     Witness,
-    /// The constraints are being evaluated and the quotient computed.
+    /// The constraints are being evaluated, the quotient computed and its points summed: the key's H.
     Quotient,
-    /// The quotient's points are being summed: the key's H.
-    QuotientSum,
     /// The witness's points are being summed: the key's A, B and C.
     WitnessSums,
     /// The proof is being verified before it leaves.
@@ -33,8 +31,7 @@ impl Phase {
             Self::Tables => "making tables of multiples",
             Self::Key => "opening the key",
             Self::Witness => "computing the witness",
-            Self::Quotient => "proving: quotient",
-            Self::QuotientSum => "proving: sum over the quotient",
+            Self::Quotient => "proving: quotient and its sum",
             Self::WitnessSums => "proving: sums over the witness",
             Self::SelfVerification => "verifying the proof",
         }

@@ -28,8 +28,8 @@ use ark_ec::CurveGroup;
 use ark_ff::UniformRand;
 use ark_groth16::Proof;
 use ark_std::rand::{CryptoRng, RngCore};
-use popw_kernels::backend::BackendError;
-use popw_kernels::{Backend, Bases, BasesError, CancelToken, Control, G1, G2, KernelError, Scalar};
+use crate::backend::BackendError;
+use popw_kernels::{Backend, Bases, BasesError, CancelToken, Control, G1, G2, KernelError, Residence};
 use popw_keys::error::{FileError, ReadError};
 use popw_keys::hash::{Hash, read_hash};
 use popw_keys::{R1csFile, Zkey};
@@ -53,6 +53,8 @@ pub struct Prover {
     pool: ThreadPool,
     memory_cap: Option<u64>,
     tables: Option<Tables>,
+    /// Of the key's bytes and the tables'.
+    residence: Residence,
     /// Made by the first proof, kept for the others.
     rows: Mutex<Option<Arc<Rows>>>,
     rate: Rate,
@@ -177,6 +179,7 @@ impl Prover {
             key,
             path: None,
             tables: None,
+            residence: Residence::new(),
             rows: Mutex::default(),
             rate: Rate::default(),
         })
@@ -255,12 +258,17 @@ impl Prover {
         let r = Zeroizing::new(Fr::rand(rng));
         let s = Zeroizing::new(Fr::rand(rng));
         let started = Instant::now();
-        let proof = self.pool.install(|| self.compute(assignment, &r, &s, watch))?;
-        watch.phase(Phase::SelfVerification);
-        let public = assignment.public(self.verifier.input_count());
-        self.verifier
-            .verify(&public, &proof)
-            .map_err(|error| self.blame(error, watch.cancel_token()))?;
+        let attempt = |backend: &dyn Backend| {
+            let proof = self.pool.install(|| self.compute(backend, assignment, &r, &s, watch))?;
+            watch.phase(Phase::SelfVerification);
+            let public = assignment.public(self.verifier.input_count());
+            Ok::<_, ProverError>((self.verifier.verify(&public, &proof), proof))
+        };
+        let (mut verdict, mut proof) = attempt(self.backend())?;
+        if verdict.is_err() && let Some(other) = self.backend.distrust() {
+            (verdict, proof) = attempt(other.as_ref())?;
+        }
+        verdict.map_err(|error| self.blame(error, watch.cancel_token()))?;
         self.rate.record(&self.key, started.elapsed());
         Ok(proof)
     }
@@ -276,30 +284,26 @@ impl Prover {
 
     fn compute(
         &self,
+        backend: &dyn Backend,
         assignment: &Assignment,
         r: &Fr,
         s: &Fr,
         watch: &Watch<'_>,
     ) -> Result<Proof<Bn254>, ProverError> {
         let (key, header, scalars) = (&self.key, self.key.header(), assignment.scalars());
-        let quotient = watch.during(Phase::Quotient, |control| {
-            self.quotient(assignment, watch, control)
+        let (tables, name) = (self.tables.as_ref(), &self.residence);
+        let h = tables.map_or_else(|| Bases::new(key.h(), 0), Tables::h)?.kept(name);
+        let h = watch.during(Phase::Quotient, |control| {
+            self.quotient_sum(backend, assignment, &h, watch, control)
         })?;
-        let tables = self.tables.as_ref();
-        let h = tables.map_or_else(|| Bases::new(key.h(), 0), Tables::h)?;
-        let sums = watch.during(Phase::QuotientSum, |control| {
-            Ok::<_, ProverError>(self.backend.msm(&quotient, &[h], &[], control)?)
-        })?;
-        drop(quotient);
-        let h = sums.g1.first().copied().unwrap_or_default();
 
-        let a: Bases<'_, G1> = tables.map_or_else(|| Bases::new(key.a(), 0), Tables::a)?;
-        let b1 = tables.map_or_else(|| Bases::new(key.b1(), 0), Tables::b1)?;
+        let a: Bases<'_, G1> = tables.map_or_else(|| Bases::new(key.a(), 0), Tables::a)?.kept(name);
+        let b1 = tables.map_or_else(|| Bases::new(key.b1(), 0), Tables::b1)?.kept(name);
         let first_private = header.public as usize + 1;
-        let c = tables.map_or_else(|| Bases::new(key.c(), first_private), Tables::c)?;
-        let b2: Bases<'_, G2> = tables.map_or_else(|| Bases::new(key.b2(), 0), Tables::b2)?;
+        let c = tables.map_or_else(|| Bases::new(key.c(), first_private), Tables::c)?.kept(name);
+        let b2: Bases<'_, G2> = tables.map_or_else(|| Bases::new(key.b2(), 0), Tables::b2)?.kept(name);
         let sums = watch.during(Phase::WitnessSums, |control| {
-            Ok::<_, ProverError>(self.backend.msm(scalars, &[a, b1, c], &[b2], control)?)
+            Ok::<_, ProverError>(backend.msm(scalars, &[a, b1, c], &[b2], control)?)
         })?;
         // One sum for each set of bases; if a backend gave fewer, the proof would not verify.
         let g1 = |index: usize| -> G1Projective { sums.g1.get(index).copied().unwrap_or_default() };
@@ -318,13 +322,15 @@ impl Prover {
         })
     }
 
-    /// The scalars of the H query.
-    fn quotient(
+    /// The sum over the H query.
+    fn quotient_sum(
         &self,
+        backend: &dyn Backend,
         assignment: &Assignment,
+        h: &Bases<'_, G1>,
         watch: &Watch<'_>,
         control: &Control<'_>,
-    ) -> Result<Zeroizing<Vec<Scalar>>, ProverError> {
+    ) -> Result<G1Projective, ProverError> {
         let cancel = watch.cancel_token();
         let rows = self.rows(cancel)?;
         let coefficients = self.key.coefficients();
@@ -332,7 +338,7 @@ impl Prover {
         let evaluate = |range, a: &mut [Fr], b: &mut [Fr]| {
             rows.evaluate(&coefficients, assignment.scalars(), range, (a, b), cancel);
         };
-        Ok(Zeroizing::new(self.backend.quotient(domain, &evaluate, control)?))
+        Ok(backend.quotient_sum(domain, &evaluate, h, control)?)
     }
 
     fn rows(&self, cancel: &CancelToken) -> Result<Arc<Rows>, ProverError> {

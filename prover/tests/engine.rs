@@ -301,7 +301,7 @@ fn another_thread_cancels_a_proof_in_every_phase() {
     let circuit = Circuit::of_size(&mut StdRng::seed_from_u64(3), 30_000, 2, 3);
     let prover = Prover::with_key(zkey(&circuit, 1), &two_threads()).unwrap();
     let assignment = circuit.assignment();
-    for at in [Phase::Quotient, Phase::QuotientSum, Phase::WitnessSums] {
+    for at in [Phase::Quotient, Phase::WitnessSums] {
         let token = CancelToken::new();
         let canceller = Canceller {
             token: token.clone(),
@@ -369,12 +369,11 @@ fn progress_is_told_phase_by_phase_up_to_one() {
         order,
         [
             Phase::Quotient,
-            Phase::QuotientSum,
             Phase::WitnessSums,
             Phase::SelfVerification
         ]
     );
-    for phase in &order[..3] {
+    for phase in &order[..2] {
         let parts: Vec<f64> = seen
             .iter()
             .filter(|(seen, _)| seen == phase)

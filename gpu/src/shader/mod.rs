@@ -3,3 +3,4 @@
 pub(crate) mod curve;
 pub mod field;
 pub(crate) mod msm;
+pub(crate) mod ntt;

@@ -59,12 +59,16 @@ const EACH_DIGIT: &str = "
 /// Counts the digits of each bucket.
 pub(crate) fn count() -> String {
     let each = EACH_DIGIT.replace("BODY", "atomicAdd(&counts[key], 1u);");
-    format!("{DIGITS}@group(0) @binding(1) var<storage, read_write> counts: array<atomic<u32>>;\n{ENTRY}{each}")
+    format!(
+        "{DIGITS}@group(0) @binding(1) var<storage, read_write> counts: array<atomic<u32>>;\n{ENTRY}{each}"
+    )
 }
 
 /// Writes each digit where its bucket's cursor points.
 pub(crate) fn scatter() -> String {
-    let body = format!("entries[atomicAdd(&cursors[key], 1u)] = vec2<u32>(key | (block << {KEY_BITS}u), t | (negative << 31u));");
+    let body = format!(
+        "entries[atomicAdd(&cursors[key], 1u)] = vec2<u32>(key | (block << {KEY_BITS}u), t | (negative << 31u));"
+    );
     format!(
         "{DIGITS}@group(0) @binding(1) var<storage, read_write> cursors: array<atomic<u32>>;
 @group(0) @binding(2) var<storage, read_write> entries: array<vec2<u32>>;
@@ -111,14 +115,21 @@ var<immediate> given: Given;
 }
 
 fn coordinate(group: Group, array: &str, at: &str) -> String {
-    let vectors: Vec<String> = (0..group.coordinate_vectors()).map(|i| format!("{array}[{at} + {i}u]")).collect();
+    let vectors: Vec<String> = (0..group.coordinate_vectors())
+        .map(|i| format!("{array}[{at} + {i}u]"))
+        .collect();
     format!("Coordinate({})", vectors.join(", "))
 }
 
 /// Functions `load_{array}(index)` and, if it may be written, `store_{array}(index, sum)`.
 fn sums(group: Group, array: &str, write: bool) -> String {
     let vectors = group.coordinate_vectors();
-    let part = |i: u32| format!("f_unpack({})", coordinate(group, array, &format!("at + {}u", i * vectors)));
+    let part = |i: u32| {
+        format!(
+            "f_unpack({})",
+            coordinate(group, array, &format!("at + {}u", i * vectors))
+        )
+    };
     let mut text = format!(
         "fn load_{array}(index: u32) -> Sum {{ let at = index * {}u; return Sum({}, {}, {}, {}); }}\n",
         4 * vectors,
@@ -128,7 +139,10 @@ fn sums(group: Group, array: &str, write: bool) -> String {
         part(3)
     );
     if write {
-        text += &format!("fn store_{array}(index: u32, sum: Sum) {{ let at = index * {}u;\n", 4 * vectors);
+        text += &format!(
+            "fn store_{array}(index: u32, sum: Sum) {{ let at = index * {}u;\n",
+            4 * vectors
+        );
         for (i, name) in ["x", "y", "zz", "zzz"].iter().enumerate() {
             text += &format!("let {name} = f_pack(sum.{name});\n");
             for j in 0..vectors {
@@ -148,15 +162,21 @@ fn flush(t: u32, key: u32, head: bool, sum: Sum) {
 }
 ";
 
-/// Sums equal parts of the sorted list of entries, whatever buckets they belong to: no bucket is heavy.
+/// Sums equal parts of the sorted list of entries, whatever buckets they belong to: no bucket is heavy. Of `len` bases a block, those from `limit` on are left
+/// out.
 pub(crate) fn accumulate(form: Form, group: Group) -> String {
     let vectors = group.coordinate_vectors();
     let x = coordinate(group, "points", "at");
     let y = coordinate(group, "points", &format!("at + {vectors}u"));
-    let any = |name: &str| (0..vectors).map(|i| format!("{name}[{i}]")).collect::<Vec<_>>().join(" | ");
+    let any = |name: &str| {
+        (0..vectors)
+            .map(|i| format!("{name}[{i}]"))
+            .collect::<Vec<_>>()
+            .join(" | ")
+    };
     format!(
         "{}
-struct Given {{ threads: u32, chunk: u32, first: u32, len: u32 }}
+struct Given {{ threads: u32, chunk: u32, first: u32, len: u32, limit: u32 }}
 var<immediate> given: Given;
 @group(0) @binding(0) var<storage, read> entries: array<vec2<u32>>;
 @group(0) @binding(1) var<storage, read> total: array<u32>;
@@ -185,7 +205,7 @@ const KEY = {}u;
             head = false;
         }}
         let index = (entry.y & 0x7fffffffu) - given.first;
-        if index < given.len {{
+        if index < given.limit {{
             let at = ((entry.x >> {KEY_BITS}u) * given.len + index) * {}u;
             let x = {x};
             let y = {y};

@@ -5,7 +5,7 @@ use crate::kernel::{Access, Batch, Kernel};
 use crate::shader::field::Field;
 use crate::{Form, Gpu};
 use ark_bn254::{Fq, Fr};
-use ark_ff::{AdditiveGroup, BigInt, Field as _, One, PrimeField, UniformRand};
+use ark_ff::{BigInt, PrimeField};
 use ark_std::test_rng;
 
 fn words<F: PrimeField<BigInt = BigInt<4>>>(values: &[BigInt<4>]) -> Vec<u8> {

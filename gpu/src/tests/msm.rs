@@ -1,18 +1,21 @@
 //! Sums against arkworks, through the reference backend.
 
 use super::gpus;
-use crate::msm::{DeviceCurve, DeviceScalars, Msm, Resident};
+use crate::msm::{DeviceCurve, DeviceScalars, Msm, Part, Resident};
 use crate::{Form, Gpu};
 use ark_bn254::Fr;
 use ark_ec::{AffineRepr, CurveGroup, PrimeGroup};
 use ark_ff::{AdditiveGroup, One, PrimeField, UniformRand};
 use ark_std::rand::Rng;
 use ark_std::test_rng;
-use popw_kernels::{Backend, Bases, CancelToken, Control, Curve, G1, G2, Scalar, backend};
+use popw_kernels::{Bases, CancelToken, Control, Curve, G1, G2, Scalar, backend};
 
 fn bytes_of<C: Curve>(points: &[C::Affine]) -> Vec<u8> {
     let mut bytes = vec![0; points.len() * C::POINT_BYTES];
-    points.iter().zip(bytes.chunks_exact_mut(C::POINT_BYTES)).for_each(|(point, bytes)| C::write(point, bytes));
+    points
+        .iter()
+        .zip(bytes.chunks_exact_mut(C::POINT_BYTES))
+        .for_each(|(point, bytes)| C::write(point, bytes));
     bytes
 }
 
@@ -51,17 +54,45 @@ fn check(gpu: &Gpu, msm: &Msm, name: &str, scalars: &[Fr], g1: &[Bases<'_, G1>],
     let scalars = integers(scalars);
     let token = CancelToken::new();
     let control = Control::silent(&token);
-    let expected = backend::by_name("portable").unwrap().msm(&scalars, g1, g2, &control).unwrap();
-    let bytes: Vec<u8> = scalars.iter().flat_map(|scalar| scalar.0).flat_map(u64::to_le_bytes).collect();
-    let buffer = gpu.upload("scalars", &bytes).unwrap();
-    let device = DeviceScalars { buffer: &buffer, count: scalars.len() };
-    let g1: Vec<_> = g1.iter().map(|bases| Resident::new(gpu, bases).unwrap()).collect();
-    let g2: Vec<_> = g2.iter().map(|bases| Resident::new(gpu, bases).unwrap()).collect();
-    let got = msm
-        .sum(gpu, &device, &g1.iter().collect::<Vec<_>>(), &g2.iter().collect::<Vec<_>>(), &control)
+    let expected = backend::by_name("portable")
+        .unwrap()
+        .msm(&scalars, g1, g2, &control)
         .unwrap();
-    assert_eq!(got.0, expected.g1, "{name}, {} scalars, {:?}", scalars.len(), gpu.form());
-    assert_eq!(got.1, expected.g2, "{name}, {} scalars, {:?}", scalars.len(), gpu.form());
+    let bytes: Vec<u8> = scalars
+        .iter()
+        .flat_map(|scalar| scalar.0)
+        .flat_map(u64::to_le_bytes)
+        .collect();
+    let buffer = gpu.upload("scalars", &bytes).unwrap();
+    let device = DeviceScalars {
+        buffer: &buffer,
+        count: scalars.len(),
+    };
+    let g1: Vec<_> = g1
+        .iter()
+        .map(|bases| Resident::new(gpu, bases).unwrap())
+        .collect();
+    let g2: Vec<_> = g2
+        .iter()
+        .map(|bases| Resident::new(gpu, bases).unwrap())
+        .collect();
+    let first: Vec<_> = g1.iter().map(Part::all).collect();
+    let second: Vec<_> = g2.iter().map(Part::all).collect();
+    let got = msm.sum(gpu, &device, &first, &second, &control).unwrap();
+    assert_eq!(
+        got.0,
+        expected.g1,
+        "{name}, {} scalars, {:?}",
+        scalars.len(),
+        gpu.form()
+    );
+    assert_eq!(
+        got.1,
+        expected.g2,
+        "{name}, {} scalars, {:?}",
+        scalars.len(),
+        gpu.form()
+    );
 }
 
 /// Scalars that make buckets heavy, empty, opposite.
@@ -72,10 +103,19 @@ fn shapes(count: usize) -> Vec<(&'static str, Vec<Fr>)> {
         ("zeros", vec![Fr::ZERO; count]),
         ("ones", vec![one; count]),
         ("minus ones", vec![-one; count]),
-        ("ones and minus ones", (0..count).map(|i| if i % 2 == 0 { one } else { -one }).collect()),
+        (
+            "ones and minus ones",
+            (0..count).map(|i| if i % 2 == 0 { one } else { -one }).collect(),
+        ),
         ("one value", vec![Fr::rand(&mut rng); count]),
-        ("bits", (0..count).map(|_| Fr::from(rng.r#gen::<bool>())).collect()),
-        ("small", (0..count).map(|_| Fr::from(rng.r#gen::<u16>())).collect()),
+        (
+            "bits",
+            (0..count).map(|_| Fr::from(rng.r#gen::<bool>())).collect(),
+        ),
+        (
+            "small",
+            (0..count).map(|_| Fr::from(rng.r#gen::<u16>())).collect(),
+        ),
         ("random", (0..count).map(|_| Fr::rand(&mut rng)).collect()),
     ]
 }
@@ -83,12 +123,21 @@ fn shapes(count: usize) -> Vec<(&'static str, Vec<Fr>)> {
 fn group<C: DeviceCurve>(gpu: &Gpu, sizes: &[usize], check: impl Fn(&Msm, &str, &[Fr], &[u8])) {
     let msm = Msm::new(gpu).unwrap();
     for size in sizes {
-        let bases = [("multiples", points::<C>(*size)), ("random", random_points::<C>(*size))];
+        let bases = [
+            ("multiples", points::<C>(*size)),
+            ("random", random_points::<C>(*size)),
+        ];
         let equal = vec![C::Affine::generator(); *size];
         let mut opposite = equal.clone();
-        opposite.iter_mut().step_by(2).for_each(|point| *point = (-point.into_group()).into_affine());
+        opposite
+            .iter_mut()
+            .step_by(2)
+            .for_each(|point| *point = (-point.into_group()).into_affine());
         let mut infinite = random_points::<C>(*size);
-        infinite.iter_mut().step_by(3).for_each(|point| *point = C::Affine::zero());
+        infinite
+            .iter_mut()
+            .step_by(3)
+            .for_each(|point| *point = C::Affine::zero());
         let odd = [("equal", equal), ("opposite", opposite), ("infinite", infinite)];
         for (name, points) in bases.iter().chain(&odd) {
             let bytes = bytes_of::<C>(points);
@@ -111,7 +160,11 @@ fn sums_of_the_first_group_are_those_of_the_cpu() {
 #[test]
 fn sums_of_the_second_group_are_those_of_the_cpu() {
     for gpu in gpus() {
-        let sizes: &[usize] = if gpu.form() == Form::Wide { &[1, 3, 65, 200] } else { &[33] };
+        let sizes: &[usize] = if gpu.form() == Form::Wide {
+            &[1, 3, 65, 200]
+        } else {
+            &[33]
+        };
         group::<G2>(&gpu, sizes, |msm, name, scalars, bytes| {
             check(&gpu, msm, name, scalars, &[], &[Bases::new(bytes, 0).unwrap()]);
         });
@@ -143,7 +196,10 @@ fn sets_share_their_scalars() {
             Bases::new(&g1[..64 * 100], 7).unwrap(),
         ];
         let seconds: &[Bases<'_, G2>] = match gpu.form() {
-            Form::Wide => &[Bases::new(&g2[128 * 20..], 20).unwrap(), Bases::new(&g2[..0], 0).unwrap()],
+            Form::Wide => &[
+                Bases::new(&g2[128 * 20..], 20).unwrap(),
+                Bases::new(&g2[..0], 0).unwrap(),
+            ],
             Form::Narrow => &[],
         };
         check(&gpu, &msm, "sets", &scalars, &sets, seconds);
@@ -162,12 +218,21 @@ fn tables_give_the_same_sums() {
             let mut block = bytes.clone();
             for _ in 1..254u32.div_ceil(span) {
                 let cpu = backend::by_name("portable").unwrap();
-                block = cpu.scale_g1(&block, &power_of_two(span), &Control::silent(&token)).unwrap();
+                block = cpu
+                    .scale_g1(&block, &power_of_two(span), &Control::silent(&token))
+                    .unwrap();
                 bytes.extend_from_slice(&block);
             }
             let table = Bases::with_multiples(&bytes, 200, 0, span).unwrap();
             for (name, scalars) in shapes(200) {
-                check(&gpu, &msm, &format!("{name} with a table of {span}"), &scalars, &[table], &[]);
+                check(
+                    &gpu,
+                    &msm,
+                    &format!("{name} with a table of {span}"),
+                    &scalars,
+                    &[table],
+                    &[],
+                );
             }
         }
     }

@@ -1,0 +1,312 @@
+//! Number-theoretic transforms on the device, and the numerator of Groth16's quotient, which stays there: [`Transforms`].
+//!
+//! The quotient's transforms need no reversal of bits: each inverse goes from natural order to reversed bits, the values are multiplied by the powers of the
+//! coset's shift in that order, and the transform onto the coset goes back to natural order. The three polynomials lie side by side in one buffer, so that each
+//! pass is one dispatch.
+//!
+//! Depends on: [`crate::kernel`], [`crate::shader::ntt`]. Where to go next: [`crate::backend`].
+
+use crate::device::Gpu;
+use crate::error::GpuError;
+use crate::kernel::{Access, Arena, Batch, Kernel};
+use crate::memory::{scalars_of, words};
+use crate::shader::ntt::{self as shader, Direction, LEVELS_MAX};
+use ark_bn254::Fr;
+use ark_ff::{FftField, Field};
+use popw_kernels::{Control, KernelError, Rows, Transform};
+use rayon::prelude::*;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use wgpu::Buffer;
+
+/// Threads of a group.
+const GROUP: u32 = 64;
+
+/// The field has no roots for larger domains.
+const LOG_SIZE_MAX: u32 = Fr::TWO_ADICITY;
+
+/// Rows that are evaluated and uploaded at once.
+const PIECE: usize = 1 << 14;
+
+/// Powers that one task computes.
+const POWERS: usize = 1 << 12;
+
+/// Tables of a domain, on the device.
+struct Domain {
+    roots: Buffer,
+    inverse_roots: Buffer,
+    /// Powers of the odd coset's shift u, u^2 = w; in order, for a transform.
+    shifts: Buffer,
+    /// The same divided by the size, in the order of reversed bits, for the quotient.
+    reversed_shifts: Buffer,
+    one: Buffer,
+    inverse_size: Buffer,
+}
+
+impl Domain {
+    fn new(gpu: &Gpu, log_size: u32) -> Result<Self, GpuError> {
+        let size = 1usize << log_size;
+        let error = || KernelError::Domain { got: size };
+        let root = Fr::get_root_of_unity(size as u64).ok_or_else(error)?;
+        // The largest domain has no odd coset; the reference refuses it too.
+        let shift = Fr::get_root_of_unity(2 * size as u64).unwrap_or(Fr::from(0u64));
+        let inverse = |value: Fr| value.inverse().unwrap_or_default();
+        let inverse_size = inverse(Fr::from(size as u64));
+        let form = gpu.form();
+        let table = |label, first: Fr, base: Fr, count: usize| {
+            gpu.upload(label, words(&powers(shader::factor(form, first), base, count)))
+        };
+        let one = Fr::from(1u64);
+        let shifts = powers(shader::factor(form, inverse_size), shift, size);
+        let reversed: Vec<Fr> = (0..size)
+            .into_par_iter()
+            .map(|i| shifts[reverse_bits(i, log_size)])
+            .collect();
+        Ok(Self {
+            roots: table("roots", one, root, size.div_ceil(2))?,
+            inverse_roots: table("inverse roots", one, inverse(root), size.div_ceil(2))?,
+            shifts: table("shifts", one, shift, size)?,
+            reversed_shifts: gpu.upload("reversed shifts", words(&reversed))?,
+            one: table("one", one, one, 1)?,
+            inverse_size: table("inverse size", inverse_size, one, 1)?,
+        })
+    }
+}
+
+fn reverse_bits(index: usize, bits: u32) -> usize {
+    index.reverse_bits().checked_shr(usize::BITS - bits).unwrap_or(0)
+}
+
+/// `first` times the powers of `base`.
+fn powers(first: Fr, base: Fr, count: usize) -> Vec<Fr> {
+    let mut values = vec![first; count];
+    values
+        .par_chunks_mut(POWERS)
+        .enumerate()
+        .for_each(|(chunk, values)| {
+            let mut power = first * base.pow([(chunk * POWERS) as u64]);
+            for value in values {
+                *value = power;
+                power *= base;
+            }
+        });
+    values
+}
+
+/// The kernels, and the tables of the domains that were asked for.
+pub(crate) struct Transforms {
+    /// By direction, then by levels.
+    passes: [Vec<Kernel>; 2],
+    reverse: Kernel,
+    product: Kernel,
+    quotient: Kernel,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    domains: HashMap<u32, Arc<Domain>>,
+    arena: Arena,
+}
+
+impl State {
+    fn domain(&mut self, gpu: &Gpu, log_size: u32) -> Result<Arc<Domain>, GpuError> {
+        if let Some(domain) = self.domains.get(&log_size) {
+            return Ok(domain.clone());
+        }
+        // Two sizes at most: a proof has one.
+        if self.domains.len() > 1 {
+            self.domains.clear();
+        }
+        let domain = Arc::new(Domain::new(gpu, log_size)?);
+        self.domains.insert(log_size, domain.clone());
+        Ok(domain)
+    }
+}
+
+fn log_size(size: usize) -> Result<u32, GpuError> {
+    match size.is_power_of_two() && size.trailing_zeros() <= LOG_SIZE_MAX {
+        true => Ok(size.trailing_zeros()),
+        false => Err(KernelError::Domain { got: size }.into()),
+    }
+}
+
+impl Transforms {
+    /// Compiles all kernels.
+    pub(crate) fn new(gpu: &Gpu) -> Result<Self, GpuError> {
+        use Access::{Read, Write};
+        let form = gpu.form();
+        let passes = |direction| {
+            (1..=LEVELS_MAX)
+                .map(|levels| {
+                    Kernel::new(
+                        gpu,
+                        "pass",
+                        &shader::pass(form, direction, levels),
+                        &[Write, Read, Read],
+                        GROUP,
+                    )
+                })
+                .collect::<Result<Vec<_>, _>>()
+        };
+        Ok(Self {
+            passes: [passes(Direction::Frequency)?, passes(Direction::Time)?],
+            reverse: Kernel::new(
+                gpu,
+                "reverse",
+                &shader::reverse(form),
+                &[Read, Read, Write],
+                GROUP,
+            )?,
+            product: Kernel::new(gpu, "product", &shader::product(form), &[Write], GROUP)?,
+            quotient: Kernel::new(gpu, "quotient", &shader::quotient(form), &[Read, Write], GROUP)?,
+            state: Mutex::default(),
+        })
+    }
+
+    /// How long each kernel's compilation took.
+    pub(crate) fn compilations(&self) -> Vec<(&'static str, Duration)> {
+        let rest = [&self.reverse, &self.product, &self.quotient];
+        self.passes
+            .iter()
+            .flatten()
+            .chain(rest)
+            .map(Kernel::compilation)
+            .collect()
+    }
+
+    /// Gives all memory back.
+    pub(crate) fn release(&self) {
+        *self.state.lock().unwrap_or_else(PoisonError::into_inner) = State::default();
+    }
+
+    /// All passes over `count` transforms of 2^`log_size` values that lie side by side.
+    fn run(
+        &self,
+        batch: &mut Batch<'_>,
+        direction: Direction,
+        log_size: u32,
+        count: u64,
+        buffers: (&Buffer, &Buffer, Option<&Buffer>),
+    ) {
+        let (values, roots, factors) = buffers;
+        let mut done = 0;
+        while done < log_size {
+            let levels = LEVELS_MAX.min(log_size - done);
+            let log_stride = match direction {
+                Direction::Frequency => log_size - done - levels,
+                Direction::Time => done,
+            };
+            let scaled = done == 0 && factors.is_some();
+            let threads = count << (log_size - levels);
+            batch.run(
+                &self.passes[direction as usize][levels as usize - 1],
+                &[values, roots, factors.filter(|_| scaled).unwrap_or(roots)],
+                &[threads as u32, log_size, log_stride, u32::from(scaled)],
+                threads,
+            );
+            done += levels;
+        }
+    }
+
+    /// A transform in place, in natural order on both sides.
+    pub(crate) fn transform(
+        &self,
+        gpu: &Gpu,
+        values: &mut [Fr],
+        transform: Transform,
+    ) -> Result<(), GpuError> {
+        let log_size = log_size(values.len())?;
+        if transform == Transform::OddCoset && log_size == LOG_SIZE_MAX {
+            return Err(KernelError::Domain { got: values.len() }.into());
+        }
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let domain = state.domain(gpu, log_size)?;
+        let bytes = 32 * values.len() as u64;
+        let (from, to) = (
+            state.arena.get(gpu, "values", bytes)?,
+            state.arena.get(gpu, "reversed", bytes)?,
+        );
+        gpu.0.queue.write_buffer(&from, 0, words(values));
+        let mut batch = Batch::new(gpu);
+        let (roots, factors, factor) = match transform {
+            Transform::Forward => (&domain.roots, None, &domain.one),
+            Transform::Inverse => (&domain.inverse_roots, None, &domain.inverse_size),
+            Transform::OddCoset => (&domain.roots, Some(&domain.shifts), &domain.one),
+        };
+        self.run(
+            &mut batch,
+            Direction::Frequency,
+            log_size,
+            1,
+            (&from, roots, factors),
+        );
+        let given = [values.len() as u32, log_size];
+        batch.run(&self.reverse, &[&from, factor, &to], &given, values.len() as u64);
+        batch.submit()?;
+        let result = scalars_of(&gpu.read(&to, bytes)?);
+        values
+            .par_iter_mut()
+            .zip(result)
+            .for_each(|(value, words)| *value = Fr::new_unchecked(words));
+        Ok(())
+    }
+
+    /// See [`popw_kernels::Backend::quotient`]: the values, eight words each, on the device.
+    pub(crate) fn quotient(
+        &self,
+        gpu: &Gpu,
+        size: usize,
+        rows: &Rows<'_>,
+        control: &Control<'_>,
+    ) -> Result<Buffer, GpuError> {
+        let log_size = log_size(size)?;
+        if log_size == LOG_SIZE_MAX {
+            return Err(KernelError::Domain { got: size }.into());
+        }
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let domain = state.domain(gpu, log_size)?;
+        let bytes = 32 * size as u64;
+        let values = state.arena.get(gpu, "polynomials", 3 * bytes)?;
+        let result = state.arena.get(gpu, "quotient", bytes)?;
+        (0..size.div_ceil(PIECE)).into_par_iter().try_for_each_init(
+            || {
+                (
+                    vec![Fr::default(); PIECE.min(size)],
+                    vec![Fr::default(); PIECE.min(size)],
+                )
+            },
+            |(a, b), piece| {
+                control.check()?;
+                let range = piece * PIECE..((piece + 1) * PIECE).min(size);
+                let offset = 32 * range.start as u64;
+                rows(range, a, b);
+                gpu.0.queue.write_buffer(&values, offset, words(a));
+                gpu.0.queue.write_buffer(&values, bytes + offset, words(b));
+                Ok::<_, KernelError>(())
+            },
+        )?;
+        let mut batch = Batch::new(gpu);
+        let count = [size as u32];
+        batch.run(&self.product, &[&values], &count, size as u64);
+        self.run(
+            &mut batch,
+            Direction::Frequency,
+            log_size,
+            3,
+            (&values, &domain.inverse_roots, None),
+        );
+        let shifts = Some(&domain.reversed_shifts);
+        self.run(
+            &mut batch,
+            Direction::Time,
+            log_size,
+            3,
+            (&values, &domain.roots, shifts),
+        );
+        batch.run(&self.quotient, &[&values, &result], &count, size as u64);
+        batch.submit()?;
+        Ok(result)
+    }
+}
