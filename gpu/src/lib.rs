@@ -31,3 +31,4 @@ pub use backend::{Warn, Wgpu};
 pub use device::{AdapterReport, Gpu, GpuOptions, adapters};
 pub use error::GpuError;
 pub use shader::field::Form;
+pub use wgpu::DeviceType;

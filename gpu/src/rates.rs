@@ -5,12 +5,14 @@
 use crate::device::{Gpu, Profile};
 use crate::error::GpuError;
 use crate::kernel::{Access, Batch, Kernel};
+use crate::memory::words;
 use crate::msm::{DeviceCurve, DeviceScalars, Msm, Part, Resident};
+use crate::ntt::Transforms;
 use crate::shader::field::Field;
 use ark_bn254::{Fq, Fr};
 use ark_ec::AffineRepr;
-use ark_ff::{Field as _, PrimeField};
-use popw_kernels::{Backend, Bases, CancelToken, Control, G1, G2, Scalar};
+use ark_ff::Field as _;
+use popw_kernels::{Backend, Bases, CancelToken, Control, G1, G2, Scalar, Transform, backend};
 use std::time::{Duration, Instant};
 
 /// Products that a thread makes one after the other.
@@ -54,12 +56,8 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
         field.source()
     );
     let kernel = Kernel::new(gpu, "products", &source, &[Access::Write], 64)?;
-    let mixed = Fr::from(u64::MAX).pow([7]);
-    let values: Vec<u8> = (0..threads)
-        .flat_map(|i| (Fr::from(i) * mixed).into_bigint().0)
-        .flat_map(u64::to_le_bytes)
-        .collect();
-    let buffer = gpu.upload("values", &values)?;
+    let values = mixed(threads as usize);
+    let buffer = gpu.upload("values", words(&values))?;
     gpu.wait()?;
     let mut best = Duration::MAX;
     for _ in 0..4 {
@@ -74,6 +72,53 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
         f64::from(threads) * f64::from(CHAIN) / best.as_secs_f64(),
         kernel.compilation().1,
     ))
+}
+
+/// What a transform took.
+#[derive(Clone, Debug)]
+pub struct TransformReport {
+    /// Compilation of each kernel.
+    pub compilations: Vec<(&'static str, Duration)>,
+    /// The best of some runs, values on the device before and after.
+    pub time: Duration,
+    /// Are all three transforms the CPU's?
+    pub correct: bool,
+}
+
+/// Transforms 2^`log_size` values.
+///
+/// # Errors
+/// If the device fails.
+pub fn transform(gpu: &Gpu, log_size: u32, runs: u32) -> Result<TransformReport, GpuError> {
+    let token = CancelToken::new();
+    let control = Control::silent(&token);
+    let values: Vec<Fr> = mixed(1 << log_size);
+    let transforms = Transforms::new(gpu)?;
+    let cpu = backend::fastest();
+    let mut correct = true;
+    for transform in [Transform::Forward, Transform::Inverse, Transform::OddCoset] {
+        let (mut got, mut expected) = (values.clone(), values.clone());
+        transforms.transform(gpu, &mut got, transform)?;
+        cpu.ntt(&mut expected, transform, &control)?;
+        correct &= got == expected;
+    }
+    let time = transforms.time(gpu, &values, runs)?;
+    Ok(TransformReport {
+        compilations: transforms.compilations(),
+        time,
+        correct,
+    })
+}
+
+/// Full-size values that differ.
+fn mixed(count: usize) -> Vec<Fr> {
+    let mut state = Fr::from(7u64);
+    (0..count)
+        .map(|_| {
+            state = state.square() + Fr::from(1u64);
+            state
+        })
+        .collect()
 }
 
 /// What a sum took.
@@ -101,28 +146,16 @@ pub fn sum(gpu: &Gpu, second: bool, log_size: u32, runs: u32) -> Result<SumRepor
 }
 
 fn sum_of<C: Measured>(gpu: &Gpu, log_size: u32, runs: u32) -> Result<SumReport, GpuError> {
-    let cpu = popw_kernels::backend::detect()
-        .unwrap_or_else(|_| std::sync::Arc::new(popw_kernels::reference::Reference));
+    let cpu = backend::fastest();
     let token = CancelToken::new();
     let control = Control::silent(&token);
-    let mut state = Fr::from(7u64);
-    let scalars: Vec<Scalar> = (0..1usize << log_size)
-        .map(|_| {
-            state = state.square() + Fr::from(1u64);
-            state.into_bigint()
-        })
-        .collect();
+    let scalars = cpu.canonical(&mixed(1 << log_size));
     let bytes = C::multiples(cpu.as_ref(), &scalars, &control)?;
     let bases = Bases::<C>::new(&bytes, 0).map_err(|error| GpuError::Driver {
         reason: error.to_string(),
     })?;
     let expected = C::cpu(cpu.as_ref(), &scalars, bases, &control)?;
-    let words: Vec<u8> = scalars
-        .iter()
-        .flat_map(|scalar| scalar.0)
-        .flat_map(u64::to_le_bytes)
-        .collect();
-    let buffer = gpu.upload("scalars", &words)?;
+    let buffer = gpu.upload("scalars", words(&scalars))?;
     let device = DeviceScalars {
         buffer: &buffer,
         count: scalars.len(),

@@ -41,7 +41,9 @@ pub fn by_name(name: &str) -> Result<Arc<dyn Backend>, BackendError> {
     match name {
         GPU => gpu(),
         name if NAMES.contains(&name) => backend::by_name(name).map_err(BackendError::Cpu),
-        name => Err(BackendError::Unknown { name: name.to_owned() }),
+        name => Err(BackendError::Unknown {
+            name: name.to_owned(),
+        }),
     }
 }
 

@@ -1,7 +1,7 @@
 //! [`Options`]: what a caller may choose about a prover: compute, threads, memory, tables.
 
-use popw_kernels::Backend;
 use crate::backend::{BackendError, detect};
+use popw_kernels::Backend;
 use rayon::{ThreadPool, ThreadPoolBuildError, ThreadPoolBuilder};
 use std::path::PathBuf;
 use std::sync::Arc;

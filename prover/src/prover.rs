@@ -18,6 +18,7 @@
 //! to go next: [`crate::options`] for what a caller may choose, [`crate::estimate`] for memory and time.
 
 use crate::assignment::{Assignment, NotCanonical, canonical};
+use crate::backend::BackendError;
 use crate::estimate::{Estimate, Rate};
 use crate::options::{Options, TableFile, thread_pool};
 use crate::progress::{Phase, Watch};
@@ -28,7 +29,6 @@ use ark_ec::CurveGroup;
 use ark_ff::UniformRand;
 use ark_groth16::Proof;
 use ark_std::rand::{CryptoRng, RngCore};
-use crate::backend::BackendError;
 use popw_kernels::{Backend, Bases, BasesError, CancelToken, Control, G1, G2, KernelError, Residence};
 use popw_keys::error::{FileError, ReadError};
 use popw_keys::hash::{Hash, read_hash};
@@ -259,13 +259,17 @@ impl Prover {
         let s = Zeroizing::new(Fr::rand(rng));
         let started = Instant::now();
         let attempt = |backend: &dyn Backend| {
-            let proof = self.pool.install(|| self.compute(backend, assignment, &r, &s, watch))?;
+            let proof = self
+                .pool
+                .install(|| self.compute(backend, assignment, &r, &s, watch))?;
             watch.phase(Phase::SelfVerification);
             let public = assignment.public(self.verifier.input_count());
             Ok::<_, ProverError>((self.verifier.verify(&public, &proof), proof))
         };
         let (mut verdict, mut proof) = attempt(self.backend())?;
-        if verdict.is_err() && let Some(other) = self.backend.distrust() {
+        if verdict.is_err()
+            && let Some(other) = self.backend.distrust()
+        {
             (verdict, proof) = attempt(other.as_ref())?;
         }
         verdict.map_err(|error| self.blame(error, watch.cancel_token()))?;
@@ -292,16 +296,26 @@ impl Prover {
     ) -> Result<Proof<Bn254>, ProverError> {
         let (key, header, scalars) = (&self.key, self.key.header(), assignment.scalars());
         let (tables, name) = (self.tables.as_ref(), &self.residence);
-        let h = tables.map_or_else(|| Bases::new(key.h(), 0), Tables::h)?.kept(name);
+        let h = tables
+            .map_or_else(|| Bases::new(key.h(), 0), Tables::h)?
+            .kept(name);
         let h = watch.during(Phase::Quotient, |control| {
             self.quotient_sum(backend, assignment, &h, watch, control)
         })?;
 
-        let a: Bases<'_, G1> = tables.map_or_else(|| Bases::new(key.a(), 0), Tables::a)?.kept(name);
-        let b1 = tables.map_or_else(|| Bases::new(key.b1(), 0), Tables::b1)?.kept(name);
+        let a: Bases<'_, G1> = tables
+            .map_or_else(|| Bases::new(key.a(), 0), Tables::a)?
+            .kept(name);
+        let b1 = tables
+            .map_or_else(|| Bases::new(key.b1(), 0), Tables::b1)?
+            .kept(name);
         let first_private = header.public as usize + 1;
-        let c = tables.map_or_else(|| Bases::new(key.c(), first_private), Tables::c)?.kept(name);
-        let b2: Bases<'_, G2> = tables.map_or_else(|| Bases::new(key.b2(), 0), Tables::b2)?.kept(name);
+        let c = tables
+            .map_or_else(|| Bases::new(key.c(), first_private), Tables::c)?
+            .kept(name);
+        let b2: Bases<'_, G2> = tables
+            .map_or_else(|| Bases::new(key.b2(), 0), Tables::b2)?
+            .kept(name);
         let sums = watch.during(Phase::WitnessSums, |control| {
             Ok::<_, ProverError>(backend.msm(scalars, &[a, b1, c], &[b2], control)?)
         })?;

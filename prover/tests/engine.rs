@@ -367,11 +367,7 @@ fn progress_is_told_phase_by_phase_up_to_one() {
     order.dedup();
     assert_eq!(
         order,
-        [
-            Phase::Quotient,
-            Phase::WitnessSums,
-            Phase::SelfVerification
-        ]
+        [Phase::Quotient, Phase::WitnessSums, Phase::SelfVerification]
     );
     for phase in &order[..2] {
         let parts: Vec<f64> = seen
