@@ -95,7 +95,6 @@ impl Kernel {
             compilation_options: PipelineCompilationOptions {
                 constants: &[("GROUP", f64::from(group))],
                 zero_initialize_workgroup_memory: false,
-                ..PipelineCompilationOptions::default()
             },
             cache: gpu.0.cache.as_ref(),
         });
@@ -136,11 +135,6 @@ impl Arena {
         let buffer = gpu.buffer(label, bytes)?;
         self.0.insert(label, buffer.clone());
         Ok(buffer)
-    }
-
-    /// Bytes of all buffers.
-    pub(crate) fn bytes(&self) -> u64 {
-        self.0.values().map(Buffer::size).sum()
     }
 
     /// Gives all memory back.

@@ -324,11 +324,6 @@ impl Msm {
         self.arena.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 
-    /// Compiles a group's kernels ahead of their first use.
-    pub(crate) fn prepare(&self, gpu: &Gpu, group: Group) -> Result<(), GpuError> {
-        self.group(gpu, group).map(|_| ())
-    }
-
     /// How long each kernel's compilation took.
     pub(crate) fn compilations(&self) -> Vec<(&'static str, Duration)> {
         let shared = [&self.count, &self.scatter, &self.fold, &self.spread];

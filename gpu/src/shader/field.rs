@@ -98,6 +98,20 @@ fn cut(value: &[u64; 5], begin: u32, count: u32) -> u32 {
         .sum()
 }
 
+/// 2^bits - value, for a power above 2^256.
+fn below_power_of_two(value: &[u64; 5], bits: u32) -> [u64; 5] {
+    let mut borrow = false;
+    let mut index = 0;
+    value.map(|word| {
+        let from = if index == 4 { 1u64 << (bits - 256) } else { 0 };
+        index += 1;
+        let (low, first) = from.overflowing_sub(word);
+        let (low, second) = low.overflowing_sub(u64::from(borrow));
+        borrow = first || second;
+        low
+    })
+}
+
 /// Joins what `piece` writes for each limb.
 fn join(count: u32, separator: &str, piece: impl Fn(u32) -> String) -> String {
     (0..count).map(piece).collect::<Vec<_>>().join(separator)
@@ -176,19 +190,17 @@ impl Field {
         )?;
 
         writeln!(out, "fn {f}_add(a: {name}, b: {name}) -> {name} {{")?;
-        self.carry(out, "u32", |i| format!("a.l{i} + b.l{i}"))?;
+        self.carry(out, |i| format!("a.l{i} + b.l{i}"))?;
         for multiple in [2, 4, 8, 16, 32] {
             let value = times(self.modulus, multiple);
             writeln!(out, "// a + {multiple} p - b, for b <= {multiple} p.")?;
             writeln!(out, "fn {f}_sub{multiple}(a: {name}, b: {name}) -> {name} {{")?;
-            self.carry(out, "i32", |i| {
+            self.carry(out, |i| {
                 format!("i32(a.l{i}) + {}i - i32(b.l{i})", self.constant(&value, i))
             })?;
             writeln!(out, "// {multiple} p - b, for b <= {multiple} p.")?;
             writeln!(out, "fn {f}_neg{multiple}(b: {name}) -> {name} {{")?;
-            self.carry(out, "i32", |i| {
-                format!("{}i - i32(b.l{i})", self.constant(&value, i))
-            })?;
+            self.carry(out, |i| format!("{}i - i32(b.l{i})", self.constant(&value, i)))?;
         }
 
         // The quotient is estimated from the bits from 242 on, never too large and too small by less than one and an eighth for a <= 64 p: with h
@@ -198,18 +210,7 @@ impl Field {
             Form::Narrow => format!("((a.l{last} << 5u) | (a.l{} >> 8u))", last - 1),
         };
         let factor = (1 << 16) / (cut(&self.modulus, 242, 12) + 1);
-        let mut complement = [0u64; 5];
-        let mut borrow = false;
-        for i in 0..5 {
-            let word = if i == 4 {
-                1u64 << (form.radix_bits() - 256)
-            } else {
-                0
-            };
-            let (low, first) = word.overflowing_sub(self.modulus[i]);
-            let (low, second) = low.overflowing_sub(u64::from(borrow));
-            (complement[i], borrow) = (low, first || second);
-        }
+        let complement = below_power_of_two(&self.modulus, form.radix_bits());
         writeln!(
             out,
             "// a modulo p, below 2p, for a <= 64 p (R allows no more).\nfn {f}_reduce(a: {name}) -> {name} {{"
@@ -300,7 +301,7 @@ impl Field {
     }
 
     /// Carries along limbs of 32 bits, signed or not, and returns; the last limb keeps what is above.
-    fn carry(&self, out: &mut String, kind: &str, limb: impl Fn(u32) -> String) -> std::fmt::Result {
+    fn carry(&self, out: &mut String, limb: impl Fn(u32) -> String) -> std::fmt::Result {
         let (limbs, bits) = (self.form.limbs(), self.form.bits());
         let mask = (1u32 << bits) - 1;
         for i in 0..limbs {
@@ -315,7 +316,6 @@ impl Field {
             true => format!("u32(t{i})"),
             false => format!("u32(t{i}) & {mask}u"),
         };
-        let _ = kind;
         writeln!(out, "return {}({}); }}", self.name, join(limbs, ", ", limb))
     }
 

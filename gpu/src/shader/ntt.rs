@@ -8,7 +8,6 @@
 
 use super::field::{Field, Form};
 use ark_bn254::Fr;
-use ark_ff::PrimeField;
 
 /// The most levels of a pass.
 pub(crate) const LEVELS_MAX: u32 = 3;
@@ -162,6 +161,5 @@ var<immediate> given: Given;
 
 /// A factor in the kernels' form, as arkworks keeps it: its Montgomery form times what the radices differ by.
 pub(crate) fn factor(form: Form, value: Fr) -> Fr {
-    debug_assert!(Fr::MODULUS_BIT_SIZE == 254, "the forms are made for it");
     value * Fr::from(1u64 << form.key_shift())
 }
