@@ -8,9 +8,11 @@
 
 use crate::device::{Gpu, GpuOptions, SCALARS_MIN};
 use crate::error::GpuError;
+use crate::kernel::{Arena, Batch};
 use crate::memory::{Keep, scalars_of, words};
-use crate::msm::{DeviceScalars, Msm, Part};
+use crate::msm::Msm;
 use crate::ntt::Transforms;
+use crate::queue::{Queue, TOGETHER, Task};
 use crate::share::Shares;
 use ark_bn254::{Fr, G1Affine, G1Projective, G2Affine, G2Projective};
 use ark_ff::Field;
@@ -18,8 +20,8 @@ use popw_kernels::{
     Backend, Bases, BasesError, CancelToken, Control, Curve, G1, G2, KernelError, Lists, Rows, Scalar, Sums,
     Transform, backend,
 };
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 /// Is told why work goes to the CPU that was meant for the device.
@@ -33,10 +35,25 @@ pub struct Wgpu {
     transforms: Transforms,
     keep: Keep,
     shares: Shares,
+    queue: Queue,
+    /// Where scalars are uploaded to.
+    uploads: Mutex<Arena>,
+    /// Held while a thread works with a device that serves one thread at a time.
+    alone: Mutex<()>,
     scalars_min: usize,
     /// The device is not asked any more.
     out: AtomicBool,
     warn: Warn,
+}
+
+/// The buffer of scalars.
+const UPLOAD: &str = "scalars";
+
+/// Shares of small sums are whole numbers of these.
+const SHARE_STEPS: f64 = 16.0;
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Scalars and values of the self-test.
@@ -64,6 +81,9 @@ impl Wgpu {
             transforms: Transforms::new(&gpu)?,
             keep: Keep::default(),
             shares: Shares::default(),
+            queue: Queue::default(),
+            uploads: Mutex::default(),
+            alone: Mutex::default(),
             scalars_min: options.scalars_min.unwrap_or(SCALARS_MIN),
             out: AtomicBool::new(false),
             gpu,
@@ -134,7 +154,7 @@ impl Wgpu {
             }
         };
         let expected = self.cpu.msm(&scalars, &g1, &g2, &control)?;
-        let got = self.device_msm(&scalars, &g1, &g2, &[size], &control)?;
+        let (got, _) = self.device_msm(&scalars, &g1, &g2, &[size], &control)?;
         test(got.g1 == expected.g1, "the sum in G1")?;
         test(got.g2 == expected.g2, "the sum in G2")?;
         for transform in [Transform::Forward, Transform::Inverse, Transform::OddCoset] {
@@ -164,11 +184,13 @@ impl Wgpu {
         if size < self.scalars_min || !self.is_in_use() {
             return cpu();
         }
+        let alone = self.gpu.is_single_threaded().then(|| lock(&self.alone));
         match device() {
             Ok(result) => Ok(result),
             Err(GpuError::Kernel(error)) => Err(error),
             Err(error) => {
                 self.fail(&error);
+                drop(alone);
                 cpu()
             }
         }
@@ -180,11 +202,13 @@ impl Wgpu {
         self.keep.clear();
         self.msm.release();
         self.transforms.release();
+        lock(&self.uploads).clear();
         if !matches!(error, GpuError::Memory { .. }) || self.gpu.check().is_err() {
             self.out.store(true, Ordering::Relaxed);
         }
     }
 
+    /// The sums, and how long the device took. Of each set in the second group, only so many bases as `cuts` says.
     fn device_msm(
         &self,
         scalars: &[Scalar],
@@ -192,29 +216,37 @@ impl Wgpu {
         g2: &[Bases<'_, G2>],
         cuts: &[usize],
         control: &Control<'_>,
-    ) -> Result<Sums, GpuError> {
-        let gpu = &self.gpu;
-        let buffer = gpu.upload("scalars", words(scalars))?;
-        let device = DeviceScalars {
-            buffer: &buffer,
-            count: scalars.len(),
-        };
-        let g1: Vec<_> = g1
-            .iter()
-            .map(|bases| self.keep.get(gpu, bases))
-            .collect::<Result<_, _>>()?;
-        let g2: Vec<_> = g2
-            .iter()
-            .map(|bases| self.keep.get(gpu, bases))
-            .collect::<Result<_, _>>()?;
-        let first: Vec<_> = g1.iter().map(|bases| Part::all(bases)).collect();
-        let second: Vec<_> = g2
+    ) -> Result<(Sums, Duration), GpuError> {
+        let (gpu, keep) = (&self.gpu, &self.keep);
+        let g1 = g1.iter().map(|bases| keep.get(gpu, bases));
+        let g2 = g2
             .iter()
             .zip(cuts)
-            .map(|(bases, len)| Part { bases, len: *len })
-            .collect();
-        let (g1, g2) = self.msm.sum(gpu, &device, &first, &second, control)?;
-        Ok(Sums { g1, g2 })
+            .map(|(bases, cut)| Ok((keep.get(gpu, bases)?, *cut)));
+        let (g1, g2) = (
+            g1.collect::<Result<_, _>>()?,
+            g2.collect::<Result<_, GpuError>>()?,
+        );
+        let bytes = words(scalars);
+        let buffer = lock(&self.uploads).take(gpu, UPLOAD, bytes.len() as u64)?;
+        gpu.write(&buffer, 0, bytes);
+        let task = Task {
+            scalars: buffer.clone(),
+            count: scalars.len(),
+            g1,
+            g2,
+        };
+        let result = self.queue.sum(gpu, &self.msm, task, control);
+        self.erase(&buffer)?;
+        lock(&self.uploads).put(UPLOAD, buffer);
+        result
+    }
+
+    /// Overwrites what is made of a witness.
+    fn erase(&self, buffer: &wgpu::Buffer) -> Result<(), GpuError> {
+        let mut batch = Batch::new(&self.gpu);
+        batch.clear(buffer, buffer.size());
+        batch.submit()
     }
 
     /// The sums of the first group and most of the second on the device, the rest of the second on the CPU.
@@ -234,7 +266,12 @@ impl Wgpu {
         let share = if second == 0 || !whole {
             0.0
         } else {
-            self.shares.of_cpu(first, second)
+            let share = self.shares.of_cpu(first, second);
+            // Small sums run together only if the same bases are left to the CPU.
+            match scalars.len() < TOGETHER {
+                true => (share * SHARE_STEPS).floor() / SHARE_STEPS,
+                false => share,
+            }
         };
         // The last bases of each set are the CPU's. The device keeps all of them: the share changes from call to call.
         let cut = |bases: &Bases<'_, G2>| bases.len() - (bases.len() as f64 * share) as usize;
@@ -249,11 +286,7 @@ impl Wgpu {
         }
         let ours: usize = rest.iter().map(Bases::len).sum();
         std::thread::scope(|scope| {
-            let device = scope.spawn(|| {
-                let started = Instant::now();
-                let sums = self.device_msm(scalars, g1, g2, &cuts, control)?;
-                Ok::<_, GpuError>((sums, started.elapsed()))
-            });
+            let device = scope.spawn(|| self.device_msm(scalars, g1, g2, &cuts, control));
             let started = Instant::now();
             let cpu = match ours {
                 0 => Ok(Sums {
@@ -288,17 +321,18 @@ impl Wgpu {
         let gpu = &self.gpu;
         let values = self.transforms.quotient(gpu, size, rows, control)?;
         control.advance(0.5);
-        let resident = self.keep.get(gpu, bases)?;
         let half = |part: f64| control.advance(part / 2.0);
         let halves = Control::new(control.cancel_token(), &half);
-        let device = DeviceScalars {
-            buffer: &values,
+        let task = Task {
+            scalars: values.clone(),
             count: size,
+            g1: vec![self.keep.get(gpu, bases)?],
+            g2: Vec::new(),
         };
-        let (sums, _) = self
-            .msm
-            .sum(gpu, &device, &[Part::all(&resident)], &[], &halves)?;
-        Ok(sums.first().copied().unwrap_or_default())
+        let result = self.queue.sum(gpu, &self.msm, task, &halves);
+        self.erase(&values)?;
+        self.transforms.put(values);
+        Ok(result?.0.g1.first().copied().unwrap_or_default())
     }
 }
 
@@ -359,6 +393,8 @@ impl Backend for Wgpu {
         let device = || {
             let values = self.transforms.quotient(&self.gpu, size, rows, control)?;
             let bytes = self.gpu.read(&values, 32 * size as u64)?;
+            self.erase(&values)?;
+            self.transforms.put(values);
             control.advance(1.0);
             Ok(scalars_of(&bytes))
         };

@@ -19,6 +19,8 @@ pub(crate) const IMMEDIATE_BYTES: u32 = 64;
 /// Which adapter, and how.
 #[derive(Clone, Debug, Default)]
 pub struct GpuOptions {
+    /// The interfaces to look for adapters in. None: what the variable `WGPU_BACKEND` names (vulkan, gl, metal, dx12), else all.
+    pub backends: Option<Backends>,
     /// Part of the adapter's name, in any case. None: the fastest kind of adapter there is, real cards before software.
     pub adapter: Option<String>,
     /// The kernels' form. None: wide if the adapter has integers of 64 bits.
@@ -29,8 +31,17 @@ pub struct GpuOptions {
     pub cache: Option<PathBuf>,
     /// Sums and transforms of fewer scalars stay on the CPU. None: [`SCALARS_MIN`].
     pub scalars_min: Option<usize>,
-    /// A fail-point, for tests: the device is given up when so many batches of kernels have been submitted.
-    pub lost_after: Option<u32>,
+    /// How the device shall fail, for tests.
+    pub fail: Option<FailPoint>,
+}
+
+/// A failure on purpose.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FailPoint {
+    /// The device is given up when so many batches of kernels have been submitted.
+    Lost(u32),
+    /// After so many calls for sums, the first sum of each is wrong.
+    Wrong(u32),
 }
 
 /// Below, a CPU is done before a device has been told what to do.
@@ -75,8 +86,11 @@ pub(crate) struct Inner {
     failure: Arc<Mutex<Option<GpuError>>>,
     /// Times of kernels since [`Gpu::profile`], if somebody asked.
     pub(crate) profile: Mutex<Option<Profile>>,
-    /// Submissions that are left before the fail-point.
-    fuse: Option<AtomicU32>,
+    fail: Option<FailPoint>,
+    /// What the fail-point counts.
+    fuse: AtomicU32,
+    /// Held while a thread writes to a device that serves one thread at a time.
+    writing: Mutex<()>,
 }
 
 /// Names of kernels that ran and how long each took.
@@ -103,8 +117,8 @@ fn instance() -> Instance {
     Instance::new(InstanceDescriptor::new_without_display_handle_from_env())
 }
 
-fn all_adapters() -> Vec<wgpu::Adapter> {
-    let backends = Backends::from_env().unwrap_or(Backends::all());
+fn all_adapters(backends: Option<Backends>) -> Vec<wgpu::Adapter> {
+    let backends = backends.or_else(Backends::from_env).unwrap_or(Backends::all());
     pollster::block_on(instance().enumerate_adapters(backends))
 }
 
@@ -121,7 +135,7 @@ pub fn adapters() -> Vec<AdapterReport> {
             pipeline_cache: features.contains(Features::PIPELINE_CACHE),
         }
     };
-    all_adapters().iter().map(report).collect()
+    all_adapters(None).iter().map(report).collect()
 }
 
 /// Real cards first, then integrated ones, then software; Vulkan, Metal and DX12 before GL.
@@ -143,7 +157,7 @@ impl Gpu {
     /// # Errors
     /// If there is none, or it lacks what kernels need.
     pub fn open(options: &GpuOptions) -> Result<Self, GpuError> {
-        let mut adapters = all_adapters();
+        let mut adapters = all_adapters(options.backends);
         adapters.sort_by_key(rank);
         let names: Vec<String> = adapters.iter().map(|adapter| adapter.get_info().name).collect();
         let wanted = options.adapter.as_ref().map(|name| name.to_lowercase());
@@ -229,7 +243,9 @@ impl Gpu {
             memory,
             failure,
             profile: Mutex::default(),
-            fuse: options.lost_after.map(AtomicU32::new),
+            fail: options.fail,
+            fuse: AtomicU32::new(0),
+            writing: Mutex::default(),
         })))
     }
 
@@ -258,12 +274,13 @@ impl Gpu {
         self.0.memory
     }
 
-    /// Bytes that one binding may have.
+    /// Bytes that one binding may have: what the adapter allows, and a quarter of the memory at most.
     pub(crate) fn binding_bytes(&self) -> u64 {
-        self.0
-            .limits
+        let limits = &self.0.limits;
+        limits
             .max_storage_buffer_binding_size
-            .min(self.0.limits.max_buffer_size)
+            .min(limits.max_buffer_size)
+            .min(self.0.memory / 4)
     }
 
     /// From now on every kernel runs alone and its time is kept, for [`Gpu::profiled`]. All in all this is slower.
@@ -294,10 +311,16 @@ impl Gpu {
 
     /// To be called before each submission: the fail-point.
     pub(crate) fn burn(&self) {
-        let burnt = |left: &AtomicU32| left.fetch_sub(1, Ordering::Relaxed) == 0;
-        if self.0.fuse.as_ref().is_some_and(burnt) {
+        if let Some(FailPoint::Lost(after)) = self.0.fail
+            && self.0.fuse.fetch_add(1, Ordering::Relaxed) == after
+        {
             self.destroy();
         }
+    }
+
+    /// To be asked after each call for sums: is it to be wrong?
+    pub(crate) fn is_wrong(&self) -> bool {
+        matches!(self.0.fail, Some(FailPoint::Wrong(after)) if self.0.fuse.fetch_add(1, Ordering::Relaxed) >= after)
     }
 
     /// The first failure since the device was opened, if any. A device that failed is not used again.
@@ -364,8 +387,21 @@ impl Gpu {
     /// A buffer with these contents.
     pub(crate) fn upload(&self, label: &str, bytes: &[u8]) -> Result<wgpu::Buffer, GpuError> {
         let buffer = self.buffer(label, bytes.len() as u64)?;
-        self.0.queue.write_buffer(&buffer, 0, bytes);
+        self.write(&buffer, 0, bytes);
         Ok(buffer)
+    }
+
+    /// Writes to a buffer, before what is submitted next.
+    pub(crate) fn write(&self, buffer: &wgpu::Buffer, offset: u64, bytes: &[u8]) {
+        let _alone = self
+            .is_single_threaded()
+            .then(|| self.0.writing.lock().unwrap_or_else(PoisonError::into_inner));
+        self.0.queue.write_buffer(buffer, offset, bytes);
+    }
+
+    /// Does the device serve one thread at a time? GL has one context, and wgpu gives up on a thread that waits a second for it: callers take turns instead.
+    pub(crate) fn is_single_threaded(&self) -> bool {
+        self.0.info.backend == wgpu::Backend::Gl
     }
 
     /// Waits for all that was submitted and reads the first `bytes` of a buffer.

@@ -58,7 +58,7 @@ impl Kernel {
             source: ShaderSource::Wgsl(text.into()),
         };
         // SAFETY: kernels index their buffers only below the counts that the host gives them with buffers of that size, and their loops end: the bounds stand
-        // beside the loops. Tests run all of them with checks off too.
+        // beside the loops. Every test runs them as they are here.
         let module = unsafe {
             device.create_shader_module_trusted(descriptor, wgpu::ShaderRuntimeChecks::unchecked())
         };
@@ -135,6 +135,19 @@ impl Arena {
         let buffer = gpu.buffer(label, bytes)?;
         self.0.insert(label, buffer.clone());
         Ok(buffer)
+    }
+
+    /// The same, for work that goes on when the arena serves others: until [`Self::put`] it is the caller's alone.
+    pub(crate) fn take(&mut self, gpu: &Gpu, label: &'static str, bytes: u64) -> Result<Buffer, GpuError> {
+        match self.0.remove(label).filter(|buffer| buffer.size() >= bytes) {
+            Some(buffer) => Ok(buffer),
+            None => gpu.buffer(label, bytes),
+        }
+    }
+
+    /// Gives back what was taken.
+    pub(crate) fn put(&mut self, label: &'static str, buffer: Buffer) {
+        self.0.insert(label, buffer);
     }
 
     /// Gives all memory back.

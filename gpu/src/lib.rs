@@ -8,8 +8,12 @@
 //! | [`device`] | [`Gpu`]: an adapter, its limits, its health. Start here |
 //! | [`shader`] | the kernels' text: a generator of field arithmetic in two forms, the curve, transforms, sums |
 //! | `kernel` | compiling and running a kernel |
+//! | `ntt`, `msm` | transforms and sums: which kernels run over which buffers |
+//! | `memory`, `queue`, `share` | keys that stay on the device; small sums that run as one; what the CPU does meanwhile |
+//! | [`backend`] | [`Wgpu`], which puts it together and has the CPU behind it |
+//! | [`rates`] | how fast the kernels are |
 //!
-//! Depends on: `popw-kernels` for the seam and for the CPU; wgpu. `unsafe` stands in `device` and `kernel` only.
+//! Depends on: `popw-kernels` for the seam and for the CPU; wgpu. `unsafe` stands in `device`, `kernel` and `memory` only.
 
 #![allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
 #![cfg_attr(test, allow(clippy::unwrap_used))]
@@ -21,6 +25,7 @@ mod kernel;
 mod memory;
 mod msm;
 mod ntt;
+mod queue;
 pub mod rates;
 pub mod shader;
 mod share;
@@ -28,7 +33,7 @@ mod share;
 mod tests;
 
 pub use backend::{Warn, Wgpu};
-pub use device::{AdapterReport, Gpu, GpuOptions, adapters};
+pub use device::{AdapterReport, FailPoint, Gpu, GpuOptions, adapters};
 pub use error::GpuError;
 pub use shader::field::Form;
-pub use wgpu::DeviceType;
+pub use wgpu::{Backends, DeviceType};

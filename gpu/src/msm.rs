@@ -1,4 +1,4 @@
-//! Multi-scalar multiplication on the device: [`Msm::sum`].
+//! Multi-scalar multiplication on the device: [`Msm::sums`].
 //!
 //! For each piece of the scalars and each run of windows: digits are counted, scanned and scattered into a list sorted by bucket, once for all sets of bases;
 //! then, for each set, equal parts of the list are summed whatever buckets they belong to, parts of one bucket are joined, and buckets are reduced to a few
@@ -14,7 +14,7 @@ use crate::shader::msm::{self as shader, BLOCKS_MAX, KEY_BITS, REDUCE_CHUNK, SCA
 use ark_bn254::{Fq, Fq2, G1Projective, G2Projective};
 use ark_ff::{AdditiveGroup, Field, PrimeField};
 use popw_kernels::bases::SCALAR_BITS;
-use popw_kernels::{Bases, Control, Curve, G1, G2};
+use popw_kernels::{Bases, Control, Curve, G1, G2, Sums};
 use std::ops::Range;
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::Duration;
@@ -161,9 +161,16 @@ impl<'a> Part<'a> {
 }
 
 /// Scalars on the device: eight words each, below the group order.
+#[derive(Clone, Copy)]
 pub(crate) struct DeviceScalars<'a> {
     pub(crate) buffer: &'a Buffer,
     pub(crate) count: usize,
+}
+
+/// How many threads sum so many entries, and how many each.
+fn parts(entries: u64) -> (u64, u64) {
+    let chunk = (entries / THREADS).clamp(CHUNK.start, CHUNK.end);
+    (entries.div_ceil(chunk), chunk)
 }
 
 /// How scalars are cut into digits.
@@ -182,9 +189,10 @@ struct Plan {
 }
 
 impl Plan {
-    fn new(gpu: &Gpu, count: usize, span: u32, sum_bytes: u64) -> Result<Self, GpuError> {
+    /// For `lists` lists of `count` scalars each.
+    fn new(gpu: &Gpu, count: usize, lists: usize, span: u32, sum_bytes: u64) -> Result<Self, GpuError> {
         let limit = gpu.binding_bytes();
-        let fits = |bytes: u64| bytes <= limit && bytes <= gpu.memory() / 4;
+        let fits = |bytes: u64| bytes <= limit;
         let mut best: Option<(f64, Self)> = None;
         for bits in 4..=20u32 {
             let blocks = SCALAR_BITS.div_ceil(span);
@@ -196,10 +204,13 @@ impl Plan {
             let slots = windows - (blocks - 1) * per;
             let buckets = 1u64 << (bits - 1);
             let run_fits = |run: &u32| {
-                let entries = count as u64 * u64::from(*run) * 8;
+                let entries = (lists * count) as u64 * u64::from(*run);
                 let used = if blocks == 1 { *run } else { slots };
-                let used = u64::from(used) * buckets;
-                used <= 1 << KEY_BITS && fits(entries) && fits(used * sum_bytes)
+                let used = lists as u64 * u64::from(used) * buckets;
+                used <= 1 << KEY_BITS
+                    && fits(8 * entries)
+                    && fits(used * sum_bytes)
+                    && fits(parts(entries).0 * sum_bytes)
             };
             let run = match blocks {
                 1 => (1..=windows).rev().find(run_fits),
@@ -221,12 +232,12 @@ impl Plan {
             }
         }
         best.map(|(_, plan)| plan).ok_or(GpuError::Memory {
-            needed: count as u64 * 8,
+            needed: (lists * count) as u64 * 8,
             budget: limit,
         })
     }
 
-    /// Windows `range`'s sets of buckets.
+    /// Sets of buckets of one list in the windows `range`.
     fn slots(&self, range: &Range<u32>) -> u32 {
         match self.blocks {
             1 => range.end - range.start,
@@ -248,23 +259,32 @@ impl GroupKernels {
         let form = gpu.form();
         let kernel =
             |label, source: String, access: &[Access]| Kernel::new(gpu, label, &source, access, GROUP);
+        let accumulate = || {
+            kernel(
+                "accumulate",
+                shader::accumulate(form, group),
+                &[Read, Read, Read, Write, Write, Write],
+            )
+        };
+        let join = || {
+            kernel(
+                "join",
+                shader::join(form, group),
+                &[Read, Read, Write, Write, Write],
+            )
+        };
+        let reduce = || kernel("reduce", shader::reduce(form, group), &[Read, Read, Write, Write]);
+        if gpu.is_single_threaded() {
+            return Ok(Self {
+                accumulate: accumulate()?,
+                join: join()?,
+                reduce: reduce()?,
+            });
+        }
         // Drivers take seconds for each: side by side.
         std::thread::scope(|scope| {
-            let accumulate = scope.spawn(|| {
-                kernel(
-                    "accumulate",
-                    shader::accumulate(form, group),
-                    &[Read, Read, Read, Write, Write, Write],
-                )
-            });
-            let join = scope.spawn(|| {
-                kernel(
-                    "join",
-                    shader::join(form, group),
-                    &[Read, Read, Write, Write, Write],
-                )
-            });
-            let reduce = kernel("reduce", shader::reduce(form, group), &[Read, Read, Write, Write])?;
+            let (accumulate, join) = (scope.spawn(accumulate), scope.spawn(join));
+            let reduce = reduce()?;
             let ended = |_| GpuError::Driver {
                 reason: "a shader's compilation ended abnormally".into(),
             };
@@ -287,8 +307,9 @@ pub(crate) struct Msm {
     arena: Mutex<Arena>,
 }
 
-/// A set of bases and where its result stands.
+/// What is left of a set of bases, for all lists.
 struct Reduced {
+    /// Sets of buckets of one list.
     slots: u32,
     /// Points a slot that are left.
     left: u32,
@@ -336,22 +357,24 @@ impl Msm {
             .collect()
     }
 
-    /// The sum over each set of bases. All sets share the sorted list of digits.
-    pub(crate) fn sum(
+    /// For each list of scalars, the sum over each set of bases. All sets share the sorted list of digits. Lists are of one length; several small ones fill a
+    /// device that one of them does not.
+    pub(crate) fn sums(
         &self,
         gpu: &Gpu,
-        scalars: &DeviceScalars<'_>,
+        lists: &[DeviceScalars<'_>],
         g1: &[Part<'_>],
         g2: &[Part<'_>],
         control: &Control<'_>,
-    ) -> Result<(Vec<G1Projective>, Vec<G2Projective>), GpuError> {
+    ) -> Result<Vec<Sums>, GpuError> {
         let mut arena = self.arena.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut totals = (
-            vec![G1Projective::default(); g1.len()],
-            vec![G2Projective::default(); g2.len()],
-        );
+        let zero = Sums {
+            g1: vec![G1Projective::default(); g1.len()],
+            g2: vec![G2Projective::default(); g2.len()],
+        };
+        let mut totals = vec![zero; lists.len()];
         let sets: Vec<Part<'_>> = g1.iter().chain(g2).copied().collect();
-        let Some(first) = sets.first() else {
+        let (Some(first), Some(DeviceScalars { count: all, .. })) = (sets.first(), lists.first()) else {
             return Ok(totals);
         };
         // Tables of different spans cannot share digits; then all sets' first blocks do.
@@ -361,8 +384,8 @@ impl Msm {
         };
         let sum_bytes = if g2.is_empty() { Group::G1 } else { Group::G2 }.sum_bytes();
         let piece = piece_scalars(gpu);
-        for (number, start) in (0..scalars.count).step_by(piece).enumerate() {
-            let count = piece.min(scalars.count - start);
+        for (number, start) in (0..*all).step_by(piece).enumerate() {
+            let count = piece.min(all - start);
             let pieces: Vec<Option<&Piece>> = sets
                 .iter()
                 .map(|set| set.bases.pieces.get(number).and_then(Option::as_ref))
@@ -371,8 +394,8 @@ impl Msm {
                 continue;
             }
             // Digits that do not divide a table's span use its first block only.
-            let plan = Plan::new(gpu, count, span, sum_bytes)
-                .or_else(|_| Plan::new(gpu, count, SCALAR_BITS, sum_bytes))?;
+            let plan = |span| Plan::new(gpu, count, lists.len(), span, sum_bytes);
+            let plan = plan(span).or_else(|_| plan(SCALAR_BITS))?;
             for begin in (0..plan.windows).step_by(plan.run as usize) {
                 control.check()?;
                 let windows = begin..(begin + plan.run).min(plan.windows);
@@ -384,8 +407,9 @@ impl Msm {
                     plan,
                     windows: windows.clone(),
                     count,
+                    lists,
                 };
-                let list = run.sort(&mut batch, scalars, start)?;
+                let list = run.sort(&mut batch, start)?;
                 let mut results = Vec::new();
                 for (set, piece) in sets.iter().zip(&pieces) {
                     results.push(match piece {
@@ -393,18 +417,19 @@ impl Msm {
                         None => None,
                     });
                 }
+                // Digits are the witness.
+                batch.clear(&list.entries, list.entries.size());
                 batch.submit()?;
                 for (index, result) in results.iter().enumerate() {
                     let Some((reduced, buffer)) = result else { continue };
+                    let ends = (&plan, &windows, reduced, buffer);
                     match index.checked_sub(g1.len()) {
-                        None => totals.0[index] += finish::<G1>(gpu, &plan, &windows, reduced, buffer)?,
-                        Some(index) => {
-                            totals.1[index] += finish::<G2>(gpu, &plan, &windows, reduced, buffer)?
-                        }
+                        None => finish::<G1>(gpu, ends, &mut totals, |sums| &mut sums.g1[index])?,
+                        Some(index) => finish::<G2>(gpu, ends, &mut totals, |sums| &mut sums.g2[index])?,
                     }
                 }
                 let done = count * windows.len();
-                control.advance(done as f64 / (scalars.count as f64 * f64::from(plan.windows)));
+                control.advance(done as f64 / (*all as f64 * f64::from(plan.windows)));
             }
         }
         Ok(totals)
@@ -419,6 +444,7 @@ struct Run<'a> {
     plan: Plan,
     windows: Range<u32>,
     count: usize,
+    lists: &'a [DeviceScalars<'a>],
 }
 
 /// The sorted list.
@@ -428,19 +454,24 @@ struct List {
 }
 
 impl Run<'_> {
-    fn buckets(&self) -> u64 {
-        u64::from(self.plan.slots(&self.windows)) << (self.plan.bits - 1)
+    /// Entries of all lists.
+    fn entries(&self) -> u64 {
+        (self.lists.len() * self.count * self.windows.len()) as u64
     }
 
-    /// Digits, counted, scanned and scattered.
-    fn sort(
-        &mut self,
-        batch: &mut Batch<'_>,
-        scalars: &DeviceScalars<'_>,
-        start: usize,
-    ) -> Result<List, GpuError> {
-        let (gpu, plan) = (self.gpu, self.plan);
-        let given = [
+    /// Sets of buckets of all lists.
+    fn slots(&self) -> u32 {
+        self.lists.len() as u32 * self.plan.slots(&self.windows)
+    }
+
+    fn buckets(&self) -> u64 {
+        u64::from(self.slots()) << (self.plan.bits - 1)
+    }
+
+    /// What the kernels of digits are given for a list.
+    fn digits(&self, list: usize, start: usize) -> [u32; 9] {
+        let plan = &self.plan;
+        [
             self.count as u32,
             start as u32,
             plan.bits,
@@ -449,7 +480,13 @@ impl Run<'_> {
             plan.blocks,
             self.windows.start,
             self.windows.end,
-        ];
+            list as u32 * plan.slots(&self.windows),
+        ]
+    }
+
+    /// Digits, counted, scanned and scattered.
+    fn sort(&mut self, batch: &mut Batch<'_>, start: usize) -> Result<List, GpuError> {
+        let (gpu, lists) = (self.gpu, self.lists);
         let mut sizes = vec![self.buckets()];
         while let Some(size) = sizes.last().filter(|size| **size > 1) {
             sizes.push(size.div_ceil(u64::from(SCAN_CHUNK)));
@@ -463,16 +500,16 @@ impl Run<'_> {
         }
         let total = self.arena.get(gpu, "total", 4)?;
         let zero = self.arena.get(gpu, "zero", 4)?;
-        let entries = self
-            .arena
-            .get(gpu, "entries", 8 * self.count as u64 * self.windows.len() as u64)?;
+        let entries = self.arena.get(gpu, "entries", 8 * self.entries())?;
         batch.clear(&scan[0], 4 * sizes[0]);
-        batch.run(
-            &self.msm.count,
-            &[scalars.buffer, &scan[0]],
-            &given,
-            self.count as u64,
-        );
+        for (list, scalars) in lists.iter().enumerate() {
+            batch.run(
+                &self.msm.count,
+                &[scalars.buffer, &scan[0]],
+                &self.digits(list, start),
+                self.count as u64,
+            );
+        }
         for level in 1..scan.len() {
             batch.run(
                 &self.msm.fold,
@@ -492,12 +529,14 @@ impl Run<'_> {
                 sizes[level].div_ceil(u64::from(SCAN_CHUNK)),
             );
         }
-        batch.run(
-            &self.msm.scatter,
-            &[scalars.buffer, &scan[0], &entries],
-            &given,
-            self.count as u64,
-        );
+        for (list, scalars) in lists.iter().enumerate() {
+            batch.run(
+                &self.msm.scatter,
+                &[scalars.buffer, &scan[0], &entries],
+                &self.digits(list, start),
+                self.count as u64,
+            );
+        }
         Ok(List { entries, total })
     }
 
@@ -513,9 +552,7 @@ impl Run<'_> {
         let limit = part.len.saturating_sub(piece.before).min(piece.len as usize);
         let kernels = self.msm.group(gpu, group)?;
         let (bytes, buckets) = (group.sum_bytes(), self.buckets());
-        let entries = self.count as u64 * self.windows.len() as u64;
-        let chunk = (entries / THREADS).clamp(CHUNK.start, CHUNK.end);
-        let threads = entries.div_ceil(chunk);
+        let (threads, chunk) = parts(self.entries());
         let fewer = threads.div_ceil(u64::from(JOIN_CHUNK));
         let mut get = |label, count: u64, bytes: u64| self.arena.get(gpu, label, count * bytes);
         let sums = get("buckets", buckets, bytes)?;
@@ -565,7 +602,7 @@ impl Run<'_> {
             &[eighth as u32, 0, 1],
             eighth,
         );
-        let slots = self.plan.slots(&self.windows);
+        let slots = self.slots();
         let mut left = (eighth / u64::from(slots)) as u32;
         let (mut levels, mut from) = (1, 0);
         while left > REDUCE_CHUNK {
@@ -589,20 +626,21 @@ impl Run<'_> {
         let result = gpu.buffer("result", 2 * half)?;
         batch.copy(&plains[from], &result, 0, half);
         batch.copy(&weighteds[from], &result, half, half);
+        let slots = self.plan.slots(&self.windows);
         Ok((Reduced { slots, left, levels }, result))
     }
 }
 
-/// The last points of each window, on the CPU.
+/// The last points of each window, on the CPU: added to the total of each list.
 fn finish<C: DeviceCurve>(
     gpu: &Gpu,
-    plan: &Plan,
-    windows: &Range<u32>,
-    reduced: &Reduced,
-    buffer: &Buffer,
-) -> Result<C::Projective, GpuError> {
+    (plan, windows, reduced, buffer): (&Plan, &Range<u32>, &Reduced, &Buffer),
+    totals: &mut [Sums],
+    of: impl Fn(&mut Sums) -> &mut C::Projective,
+) -> Result<(), GpuError> {
     let bytes = C::GROUP.sum_bytes() as usize;
-    let count = (reduced.slots * reduced.left) as usize;
+    let (slots, left) = (reduced.slots as usize, reduced.left as usize);
+    let count = totals.len() * slots * left;
     let data = gpu.read(buffer, 2 * (count * bytes) as u64)?;
     let radix = Fq::from(2u64).pow([u64::from(gpu.form().radix_bits())]);
     let inverse = radix.inverse().unwrap_or_default();
@@ -616,32 +654,33 @@ fn finish<C: DeviceCurve>(
             false => C::projective(x * zz, y * zzz, zz),
         }
     };
-    let left = reduced.left as usize;
-    let mut total = C::Projective::default();
-    for slot in (0..reduced.slots as usize).rev() {
-        for _ in 0..plan.bits {
+    let below = match plan.blocks {
+        1 => windows.start * plan.bits,
+        _ => 0,
+    };
+    for (list, sums) in totals.iter_mut().enumerate() {
+        let mut total = C::Projective::default();
+        for slot in (list * slots..(list + 1) * slots).rev() {
+            for _ in 0..plan.bits {
+                total.double_in_place();
+            }
+            let (mut plain, mut sum) = (C::Projective::default(), C::Projective::default());
+            for index in (0..left).rev() {
+                sum += plain;
+                plain += point(slot * left + index);
+            }
+            for _ in 0..3 * reduced.levels {
+                sum.double_in_place();
+            }
+            for index in 0..left {
+                sum += point(count + slot * left + index);
+            }
+            total += sum;
+        }
+        for _ in 0..below {
             total.double_in_place();
         }
-        let (mut plain, mut sum) = (C::Projective::default(), C::Projective::default());
-        for index in (0..left).rev() {
-            sum += plain;
-            plain += point(slot * left + index);
-        }
-        for _ in 0..3 * reduced.levels {
-            sum.double_in_place();
-        }
-        for index in 0..left {
-            sum += point(count + slot * left + index);
-        }
-        total += sum;
+        *of(sums) += total;
     }
-    let below = if plan.blocks == 1 {
-        windows.start * plan.bits
-    } else {
-        0
-    };
-    for _ in 0..below {
-        total.double_in_place();
-    }
-    Ok(total)
+    Ok(())
 }

@@ -94,6 +94,9 @@ fn powers(first: Fr, base: Fr, count: usize) -> Vec<Fr> {
     values
 }
 
+/// The buffer that is lent.
+const QUOTIENT: &str = "quotient";
+
 /// The kernels, and the tables of the domains that were asked for.
 pub(crate) struct Transforms {
     /// By direction, then by levels.
@@ -228,7 +231,7 @@ impl Transforms {
             state.arena.get(gpu, "values", bytes)?,
             state.arena.get(gpu, "reversed", bytes)?,
         );
-        gpu.0.queue.write_buffer(&from, 0, words(values));
+        gpu.write(&from, 0, words(values));
         let mut batch = Batch::new(gpu);
         let (roots, factors, factor) = match transform {
             Transform::Forward => (&domain.roots, None, &domain.one),
@@ -259,7 +262,7 @@ impl Transforms {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let domain = state.domain(gpu, log_size)?;
         let buffer = state.arena.get(gpu, "values", 32 * values.len() as u64)?;
-        gpu.0.queue.write_buffer(&buffer, 0, words(values));
+        gpu.write(&buffer, 0, words(values));
         let mut best = Duration::MAX;
         for _ in 0..=runs {
             gpu.wait()?;
@@ -279,7 +282,7 @@ impl Transforms {
         Ok(best)
     }
 
-    /// See [`popw_kernels::Backend::quotient`]: the values, eight words each, on the device.
+    /// See [`popw_kernels::Backend::quotient`]: the values, eight words each, on the device, in a buffer that the caller gives back with [`Self::put`].
     pub(crate) fn quotient(
         &self,
         gpu: &Gpu,
@@ -295,7 +298,7 @@ impl Transforms {
         let domain = state.domain(gpu, log_size)?;
         let bytes = 32 * size as u64;
         let values = state.arena.get(gpu, "polynomials", 3 * bytes)?;
-        let result = state.arena.get(gpu, "quotient", bytes)?;
+        let result = state.arena.take(gpu, QUOTIENT, bytes)?;
         (0..size.div_ceil(PIECE)).into_par_iter().try_for_each_init(
             || {
                 (
@@ -308,8 +311,8 @@ impl Transforms {
                 let range = piece * PIECE..((piece + 1) * PIECE).min(size);
                 let offset = 32 * range.start as u64;
                 rows(range, a, b);
-                gpu.0.queue.write_buffer(&values, offset, words(a));
-                gpu.0.queue.write_buffer(&values, bytes + offset, words(b));
+                gpu.write(&values, offset, words(a));
+                gpu.write(&values, bytes + offset, words(b));
                 Ok::<_, KernelError>(())
             },
         )?;
@@ -332,7 +335,15 @@ impl Transforms {
             (&values, &domain.roots, shifts),
         );
         batch.run(&self.quotient, &[&values, &result], &count, size as u64);
+        // The polynomials are made of the witness.
+        batch.clear(&values, 3 * bytes);
         batch.submit()?;
         Ok(result)
+    }
+
+    /// Takes a quotient's buffer back.
+    pub(crate) fn put(&self, quotient: Buffer) {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.arena.put(QUOTIENT, quotient);
     }
 }

@@ -218,10 +218,8 @@ impl Measured for G1 {
         bases: &Resident,
         control: &Control<'_>,
     ) -> Result<Self::Projective, GpuError> {
-        Ok(msm
-            .sum(gpu, scalars, &[Part::all(bases)], &[], control)?
-            .0
-            .remove(0))
+        let mut sums = msm.sums(gpu, &[*scalars], &[Part::all(bases)], &[], control)?;
+        Ok(sums.remove(0).g1.remove(0))
     }
 }
 
@@ -244,9 +242,7 @@ impl Measured for G2 {
         bases: &Resident,
         control: &Control<'_>,
     ) -> Result<Self::Projective, GpuError> {
-        Ok(msm
-            .sum(gpu, scalars, &[], &[Part::all(bases)], control)?
-            .1
-            .remove(0))
+        let mut sums = msm.sums(gpu, &[*scalars], &[], &[Part::all(bases)], control)?;
+        Ok(sums.remove(0).g2.remove(0))
     }
 }

@@ -24,9 +24,10 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
 ";
 
 /// Calls `BODY` for each digit of scalar t that is not 0 and in the windows `begin..end`: with `key` its bucket, `block` its block of a table and `negative`.
+/// The first window's buckets begin at `slot`: lists of scalars that are summed together have their own.
 /// Digits are signed, in -2^(bits - 1) < d <= 2^(bits - 1): what is above borrows from the next window. There are enough windows for the last borrow.
 const DIGITS: &str = "
-struct Given { count: u32, offset: u32, bits: u32, windows: u32, per: u32, blocks: u32, begin: u32, end: u32 }
+struct Given { count: u32, offset: u32, bits: u32, windows: u32, per: u32, blocks: u32, begin: u32, end: u32, slot: u32 }
 var<immediate> given: Given;
 @group(0) @binding(0) var<storage, read> scalars: array<u32>;
 ";
@@ -49,7 +50,7 @@ const EACH_DIGIT: &str = "
         if negative != 0u { digit = 2u * buckets - digit; }
         if digit != 0u && window >= given.begin {
             let block = min(window / given.per, given.blocks - 1u);
-            let key = (window - block * given.per - select(0u, given.begin, given.blocks == 1u)) * buckets + digit - 1u;
+            let key = (given.slot + window - block * given.per - select(0u, given.begin, given.blocks == 1u)) * buckets + digit - 1u;
             BODY
         }
     }

@@ -78,16 +78,19 @@ fn check(gpu: &Gpu, msm: &Msm, name: &str, scalars: &[Fr], g1: &[Bases<'_, G1>],
         .collect();
     let first: Vec<_> = g1.iter().map(Part::all).collect();
     let second: Vec<_> = g2.iter().map(Part::all).collect();
-    let got = msm.sum(gpu, &device, &first, &second, &control).unwrap();
+    let got = msm
+        .sums(gpu, &[device], &first, &second, &control)
+        .unwrap()
+        .remove(0);
     assert_eq!(
-        got.0,
+        got.g1,
         expected.g1,
         "{name}, {} scalars, {:?}",
         scalars.len(),
         gpu.form()
     );
     assert_eq!(
-        got.1,
+        got.g2,
         expected.g2,
         "{name}, {} scalars, {:?}",
         scalars.len(),
