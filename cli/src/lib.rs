@@ -81,6 +81,10 @@ enum Command {
     /// Run a ceremony, make development keys and tables, check keys
     #[command(subcommand)]
     Keys(commands::keys::Command),
+    /// The GPUs of this machine: what they are, whether they compute rightly, how fast
+    #[cfg(feature = "gpu")]
+    #[command(subcommand)]
+    Gpu(commands::gpu::Command),
     /// Inspect, verify, cut and prepare a phase 1 (powers of tau)
     #[command(subcommand)]
     Ptau(commands::ptau::Command),
@@ -103,6 +107,8 @@ pub fn run(cli: &Cli) -> Result<(), Failure> {
         Command::Export(command) => commands::export::run(command),
         Command::Circuit(command) => commands::circuit::run(command),
         Command::Keys(command) => commands::keys::run(command),
+        #[cfg(feature = "gpu")]
+        Command::Gpu(command) => commands::gpu::run(command),
         Command::Ptau(command) => commands::ptau::run(command),
     }
 }

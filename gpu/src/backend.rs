@@ -416,9 +416,12 @@ impl Backend for Wgpu {
         }
     }
 
-    fn distrust(&self) -> Option<Arc<dyn Backend>> {
+    fn fallback(&self) -> Option<Arc<dyn Backend>> {
+        self.is_in_use().then(|| self.cpu.clone())
+    }
+
+    fn distrust(&self) {
         self.fail(&GpuError::SelfTest { kernel: "a proof" });
-        Some(self.cpu.clone())
     }
 
     fn fixed_base_g1(

@@ -130,11 +130,13 @@ pub trait Backend: Send + Sync {
         Ok(sums.g1.first().copied().unwrap_or_default())
     }
 
-    /// Tells the backend that a result of it turned out wrong. One that has another to fall back on uses only that from now on,
-    /// and returns it.
-    fn distrust(&self) -> Option<Arc<dyn Backend>> {
+    /// Another backend that does the same work where this one is in doubt.
+    fn fallback(&self) -> Option<Arc<dyn Backend>> {
         None
     }
+
+    /// Tells a backend with a [`Self::fallback`] that this one did what it itself did wrong: it uses only that from now on.
+    fn distrust(&self) {}
 
     /// `base` times each scalar, as the bytes of a key ([`Bases`]).
     ///

@@ -268,9 +268,13 @@ impl Prover {
         };
         let (mut verdict, mut proof) = attempt(self.backend())?;
         if verdict.is_err()
-            && let Some(other) = self.backend.distrust()
+            && let Some(other) = self.backend.fallback()
         {
             (verdict, proof) = attempt(other.as_ref())?;
+            // If the other proof is wrong too, the assignment or the key is.
+            if verdict.is_ok() {
+                self.backend.distrust();
+            }
         }
         verdict.map_err(|error| self.blame(error, watch.cancel_token()))?;
         self.rate.record(&self.key, started.elapsed());

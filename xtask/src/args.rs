@@ -44,6 +44,11 @@ impl Args {
             None => Ok(self.0),
         }
     }
+
+    /// All that is left, for another program.
+    pub(crate) fn all(self) -> Vec<String> {
+        self.0
+    }
 }
 
 #[cfg(test)]

@@ -14,6 +14,7 @@ mod arrows;
 mod contracts;
 mod counts;
 mod error;
+mod gpu_check;
 mod process;
 mod setup;
 mod soak;
@@ -70,6 +71,12 @@ const COMMANDS: &[Command] = &[
         arguments: "[--bless]",
         about: "the pinned sizes of all circuits; with --bless, write them anew",
         run: counts::run,
+    },
+    Command {
+        name: "gpu-check",
+        arguments: "[--kit FOLDER] [ARGUMENTS]",
+        about: "check and measure this machine's GPU; with --kit, only copy the program that does, for another machine",
+        run: gpu_check::run,
     },
     Command {
         name: "soundness",

@@ -1,10 +1,10 @@
 //! `setup`: installs, by package name, what the tests need beyond Rust.
 //!
 //! That is the Solidity compiler and its libraries, pinned in the contracts' lock file. They are installed
-//! again only when that file changed: a copy of it under the target folder is the stamp. And a browser, from the system's
-//! packages, where that is possible: on Debian, as root.
+//! again only when that file changed: a copy of it under the target folder is the stamp. And a browser and a software GPU, from
+//! the system's packages, where that is possible: on Debian, as root.
 //!
-//! Depends on: npm, apt-get. Where to go next: `contracts`, which uses what was installed.
+//! Depends on: npm, apt-get, dpkg-query. Where to go next: `contracts`, which uses what was installed.
 
 use crate::args::Args;
 use crate::error::Error;
@@ -20,6 +20,9 @@ const CONTRACTS: &str = "verifier/contracts";
 /// Names of browsers that the tests can use.
 const BROWSERS: [&str; 3] = ["chromium", "chromium-browser", "google-chrome"];
 
+/// Vulkan and GL on the CPU, Debian's names.
+const GPU: [&str; 4] = ["libegl1", "libgl1-mesa-dri", "libvulkan1", "mesa-vulkan-drivers"];
+
 /// The command.
 pub(crate) fn run(workspace: &Workspace, args: Args) -> Result<(), Error> {
     args.rest(0)?;
@@ -28,28 +31,45 @@ pub(crate) fn run(workspace: &Workspace, args: Args) -> Result<(), Error> {
 
 /// Installs what is missing or out of date.
 pub(crate) fn install(workspace: &Workspace) -> Result<(), Error> {
-    install_browser();
+    install_system_packages();
     install_packages(workspace)
 }
 
-/// Chromium, if there is none. A machine where it cannot be installed has to do without: the test that needs it says so.
-fn install_browser() {
+/// A browser, if there is none, and what is missing of the software GPU. A machine where it cannot be installed has to do without: the tests that need
+/// it say so.
+fn install_system_packages() {
     let folders = env::var_os("PATH").unwrap_or_default();
     let is_there = |name: &str| env::split_paths(&folders).any(|folder| folder.join(name).is_file());
-    if BROWSERS.into_iter().any(is_there) || !is_there("apt-get") {
+    if !is_there("apt-get") {
         return;
     }
-    for arguments in [
-        &["update"][..],
-        &["install", "--yes", "--no-install-recommends", "chromium"],
-    ] {
+    let mut missing: Vec<&str> = GPU.into_iter().filter(|package| !is_installed(package)).collect();
+    if !BROWSERS.into_iter().any(is_there) {
+        missing.push("chromium");
+    }
+    if missing.is_empty() {
+        return;
+    }
+    let install = [
+        &["install", "--yes", "--no-install-recommends"],
+        missing.as_slice(),
+    ]
+    .concat();
+    for arguments in [&["update"][..], &install] {
         let mut command = Command::new("apt-get");
         command.args(arguments).env("DEBIAN_FRONTEND", "noninteractive");
         if let Err(error) = process::run(&mut command) {
-            println!("setup: no browser: {error}");
+            println!("setup: without {}: {error}", missing.join(", "));
             return;
         }
     }
+}
+
+/// Is this package of Debian's installed?
+fn is_installed(package: &str) -> bool {
+    let mut query = Command::new("dpkg-query");
+    query.args(["--show", "--showformat=${db:Status-Status}", package]);
+    query.output().is_ok_and(|output| output.stdout == b"installed")
 }
 
 fn install_packages(workspace: &Workspace) -> Result<(), Error> {

@@ -28,6 +28,8 @@ pub(crate) struct Package {
     pub(crate) name: String,
     pub(crate) folder: PathBuf,
     pub(crate) targets: Vec<Target>,
+    /// Whether it has a feature `gpu`.
+    pub(crate) has_gpu: bool,
     pub(crate) dependencies: Vec<Dependency>,
 }
 
@@ -109,6 +111,14 @@ impl Workspace {
         }
     }
 
+    /// Cargo's words for the same with everything that is off by default and needs no more than the tests' setup: the GPU.
+    pub(crate) fn selection_with_features(&self) -> Vec<String> {
+        let has_gpu = self.packages.iter().filter(|package| package.has_gpu);
+        let mut words: Vec<String> = self.selection().into_iter().map(Into::into).collect();
+        words.extend(has_gpu.flat_map(|package| ["--features".into(), format!("{}/gpu", package.name)]));
+        words
+    }
+
     /// A path as seen from the root.
     pub(crate) fn relative<'a>(&self, path: &'a Path) -> &'a Path {
         path.strip_prefix(&self.root).unwrap_or(path)
@@ -125,6 +135,7 @@ impl Package {
                 .iter()
                 .map(Target::parse)
                 .collect::<Result<_, _>>()?,
+            has_gpu: data["features"]["gpu"].is_array(),
             dependencies: list(data, "dependencies")?
                 .iter()
                 .map(|dependency| {

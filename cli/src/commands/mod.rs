@@ -4,20 +4,22 @@ pub mod circuit;
 pub mod claim;
 pub mod coverage;
 pub mod export;
+#[cfg(feature = "gpu")]
+pub mod gpu;
 pub mod keys;
 pub mod prove;
 pub mod ptau;
 pub mod verify;
 
 use crate::failure::Failure;
-use popw_kernels::backend::{NAMES, by_name};
 use popw_prover::Options;
+use popw_prover::backend::by_name;
 
 /// Which compute a command uses, and how much of the machine.
 #[derive(clap::Args)]
 pub struct Compute {
     /// The compute; if absent, what POPW_BACKEND names, else the machine's fastest
-    #[arg(long, value_name = "NAME", value_parser = clap::builder::PossibleValuesParser::new(NAMES))]
+    #[arg(long, value_name = "NAME")]
     backend: Option<String>,
     /// Threads; the machine's if absent
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]

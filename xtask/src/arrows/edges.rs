@@ -100,6 +100,7 @@ mod tests {
         Package {
             name: name.into(),
             folder: "/".into(),
+            has_gpu: false,
             targets: vec![],
             dependencies,
         }

@@ -176,6 +176,7 @@ mod tests {
         let package = |name: &str| Package {
             name: name.into(),
             folder: "/".into(),
+            has_gpu: false,
             targets: vec![],
             dependencies: vec![],
         };

@@ -25,7 +25,7 @@ pub(super) struct Executable {
 pub(super) fn executables(workspace: &Workspace) -> Result<Vec<Executable>, Error> {
     let mut command = workspace.cargo(&["test", "--release", "--no-run"]);
     command
-        .args(workspace.selection())
+        .args(workspace.selection_with_features())
         .arg("--message-format=json-render-diagnostics");
     println!("$ {}", process::line(&command));
     let mut found: Vec<_> = process::output(&mut command)?
@@ -74,6 +74,7 @@ mod tests {
             name: "popw-keys".into(),
             folder: "/repo/keys".into(),
             targets: vec![],
+            has_gpu: false,
             dependencies: vec![],
         };
         let workspace = Workspace {

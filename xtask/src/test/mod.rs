@@ -77,7 +77,7 @@ pub(crate) fn execute(workspace: &Workspace, plan: &Plan) -> Result<(), Error> {
         // The same profile as the tests: a second one would double a cold build.
         let mut clippy = workspace.cargo(&["clippy", "--release"]);
         clippy
-            .args(&selection)
+            .args(workspace.selection_with_features())
             .args(["--all-targets", "--", "-D", "warnings"]);
         report.check("setup", || setup::install(workspace));
         report.check("fmt", || process::run(&mut fmt));
@@ -110,7 +110,7 @@ pub(crate) fn execute(workspace: &Workspace, plan: &Plan) -> Result<(), Error> {
     if built && plan.checks && has_doctests {
         let mut command = workspace.cargo(&["test", "--release", "--doc", "--no-fail-fast"]);
         command
-            .args(workspace.selection())
+            .args(workspace.selection_with_features())
             .envs(variables.iter().cloned());
         if let [filter, ..] = plan.filters.as_slice() {
             command.args(["--", filter]);
