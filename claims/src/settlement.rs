@@ -130,7 +130,7 @@ impl KeccakTree {
     pub fn of_claims(epoch: u64, first_index: u64, rows: &[u8]) -> Result<Self, SettlementError> {
         let refused = SettlementError::RowBytes { bytes: rows.len() };
         let devices = rows.len() / ROW_BYTES;
-        let whole = rows.len() % ROW_BYTES == 0 && devices.is_power_of_two();
+        let whole = rows.len().is_multiple_of(ROW_BYTES) && devices.is_power_of_two();
         if !whole || (1 < devices && devices < ROWS_PER_LEAF) {
             return Err(refused);
         }

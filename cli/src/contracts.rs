@@ -1,10 +1,11 @@
 //! What popw's contracts can be asked, and what they say when they refuse.
 //!
 //! The interfaces are those of the sources in `verifier/contracts/src/`, where they are documented. [`Refusal`] reads the
-//! output of a reverted call. Depends on alloy's ABI types only; [`crate::evm`] makes the calls.
+//! output of a reverted call. Depends on alloy's ABI types; [`crate::evm`] makes the calls.
 
-use alloy_primitives::Bytes;
+use alloy_primitives::{Bytes, U256};
 use alloy_sol_types::{ContractError, SolInterface, sol};
+use popw_claims::field::{Fr, to_be_bytes};
 use std::fmt;
 
 pub use interfaces::{
@@ -209,7 +210,6 @@ mod interfaces {
             error AccessControlUnauthorizedAccount(address account, bytes32 neededRole);
             error EnforcedPause();
             error ExpectedPause();
-            error ReentrancyGuardReentrantCall();
             error SafeERC20FailedOperation(address token);
 
             constructor(Setup setup, Terms terms, Roles roles);
@@ -338,6 +338,15 @@ mod interfaces {
             function symbol() external view returns (string memory);
         }
     }
+}
+
+/// The chain id of local test networks, the only one on which dev keys and other toys may be used.
+pub const TEST_CHAIN_ID: u64 = 31_337;
+
+/// A field element as contracts see it.
+#[must_use]
+pub fn word(element: &Fr) -> U256 {
+    U256::from_be_bytes(to_be_bytes(element))
 }
 
 /// What a contract said when it refused.

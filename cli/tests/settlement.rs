@@ -657,7 +657,6 @@ fn an_unsettled_zone_gains_nobody_anything() {
     assert_eq!(U256::from(stored.total), U256::from(settled + 16 * 1_000_000));
 }
 
-/// The proof holds for the data with the chosen scores, and yet.
 #[test]
 fn a_batch_is_settled_whole_or_not_at_all() {
     let mut scene = Scene::new(16, 3);
@@ -841,6 +840,7 @@ fn values_outside_the_field_are_refused() {
     }
 }
 
+/// The proof holds for the data with these scores, and yet.
 #[test]
 fn scores_above_a_million_are_refused_even_if_proven() {
     for (place, score, fits) in [
@@ -872,7 +872,8 @@ fn a_proof_of_another_chain_contract_selector_epoch_or_rule_is_refused() {
     let mut scene = Scene::new(16, 3);
     let zone = scene.zones[0].clone();
     let here = scene.epoch.clone();
-    let changes: [(&str, fn(&mut Epoch)); 7] = [
+    type Change = fn(&mut Epoch);
+    let changes: [(&str, Change); 7] = [
         ("chain", |epoch| epoch.chain = 1),
         ("contract", |epoch| epoch.settlement = STRANGER),
         ("selector", |epoch| epoch.selector = [1, 2, 3, 4]),

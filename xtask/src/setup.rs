@@ -1,19 +1,24 @@
 //! `setup`: installs, by package name, what the tests need beyond Rust.
 //!
 //! That is the Solidity compiler and its libraries, pinned in the contracts' lock file. They are installed
-//! again only when that file changed: a copy of it under the target folder is the stamp.
+//! again only when that file changed: a copy of it under the target folder is the stamp. And a browser, from the system's
+//! packages, where that is possible: on Debian, as root.
 //!
-//! Depends on: npm. Where to go next: `contracts`, which uses what was installed.
+//! Depends on: npm, apt-get. Where to go next: `contracts`, which uses what was installed.
 
 use crate::args::Args;
 use crate::error::Error;
 use crate::process;
 use crate::workspace::Workspace;
+use std::env;
 use std::fs;
 use std::process::Command;
 
 /// The folder of the contracts, from the root.
 const CONTRACTS: &str = "verifier/contracts";
+
+/// Names of browsers that the tests can use.
+const BROWSERS: [&str; 3] = ["chromium", "chromium-browser", "google-chrome"];
 
 /// The command.
 pub(crate) fn run(workspace: &Workspace, args: Args) -> Result<(), Error> {
@@ -23,6 +28,31 @@ pub(crate) fn run(workspace: &Workspace, args: Args) -> Result<(), Error> {
 
 /// Installs what is missing or out of date.
 pub(crate) fn install(workspace: &Workspace) -> Result<(), Error> {
+    install_browser();
+    install_packages(workspace)
+}
+
+/// Chromium, if there is none. A machine where it cannot be installed has to do without: the test that needs it says so.
+fn install_browser() {
+    let folders = env::var_os("PATH").unwrap_or_default();
+    let is_there = |name: &str| env::split_paths(&folders).any(|folder| folder.join(name).is_file());
+    if BROWSERS.into_iter().any(is_there) || !is_there("apt-get") {
+        return;
+    }
+    for arguments in [
+        &["update"][..],
+        &["install", "--yes", "--no-install-recommends", "chromium"],
+    ] {
+        let mut command = Command::new("apt-get");
+        command.args(arguments).env("DEBIAN_FRONTEND", "noninteractive");
+        if let Err(error) = process::run(&mut command) {
+            println!("setup: no browser: {error}");
+            return;
+        }
+    }
+}
+
+fn install_packages(workspace: &Workspace) -> Result<(), Error> {
     let contracts = workspace.root.join(CONTRACTS);
     let stamps = workspace.target.join("xtask");
     let (lock_file, stamp) = (

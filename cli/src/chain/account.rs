@@ -172,6 +172,8 @@ fn typed(fields: &[u8]) -> Vec<u8> {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
+
     use super::*;
 
     /// The first account of the test networks' usual mnemonic.

@@ -5,6 +5,7 @@ use super::client::{ChainArgs, unanswered};
 use crate::contracts::Rewards;
 use crate::failure::{Failure, in_file};
 use crate::files::read_text;
+use crate::report::text::counted;
 use crate::screen::show;
 use alloy_primitives::{Address, B256, Bytes, U256};
 use alloy_sol_types::{SolStruct, eip712_domain, sol};
@@ -124,7 +125,7 @@ pub fn claim(args: &ClaimArgs) -> Result<(), Failure> {
     let sender = args.chain.open_to_send(&args.account)?;
     let file = args.read()?;
     let history = sender.history(file.epoch)?;
-    let (mut claimed, mut failures) = (0, Vec::new());
+    let (mut claimed, mut failures) = (0u64, Vec::new());
     for leaf in file.zones.iter().flat_map(|zone| &zone.leaves) {
         for entry in leaf.claims.iter().filter(|entry| args.wants(entry)) {
             if history.claims.iter().any(|claim| claim.device == entry.index) {
@@ -148,7 +149,10 @@ pub fn claim(args: &ClaimArgs) -> Result<(), Failure> {
             }
         }
     }
-    show(format_args!("{claimed} devices were claimed now"))?;
+    show(format_args!(
+        "claimed now: {}",
+        counted(claimed, "device", "devices")
+    ))?;
     match failures.is_empty() {
         true => Ok(()),
         false => Err(Failure::refused(failures.join("\n"))),

@@ -160,6 +160,14 @@ impl Sender {
         self.send_to(self.deployment.rewards, U256::ZERO, call)
     }
 
+    /// Sends calldata to `Rewards`.
+    ///
+    /// # Errors
+    /// As [`Wallet::send`].
+    pub fn send_data(&self, data: Bytes) -> Result<Receipt, Failure> {
+        self.wallet.send(Some(self.deployment.rewards), U256::ZERO, data)
+    }
+
     /// Sends a transaction to a contract, with wei.
     ///
     /// # Errors

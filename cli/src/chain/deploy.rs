@@ -6,12 +6,14 @@ use super::client::{NodeArgs, Wallet, ask};
 use super::deployment::{Deployment, Verifier};
 use crate::commands::circuit::CircuitName;
 use crate::commands::export::{grade, read_key};
-use crate::contracts::{DrandBeacon, EmergencyStop, Rewards, TimelockController, VerifierRouter};
+use crate::contracts::{
+    DrandBeacon, EmergencyStop, Rewards, TEST_CHAIN_ID, TestToken, TimelockController, VerifierRouter,
+};
 use crate::failure::{Failure, in_file};
 use crate::files::read_text;
 use crate::screen::{Screen, show};
 use alloy_primitives::{Address, B256, U256};
-use alloy_sol_types::{SolConstructor, SolEvent};
+use alloy_sol_types::{SolCall, SolConstructor, SolEvent};
 use popw_prover::{CircuitId, DevKey, Options, Watch, export};
 use popw_verifier::solidity::{Contract, Grade, contract_bytecode, creation_bytecode};
 use popw_verifier::{Bn254, VerifyingKey};
@@ -136,11 +138,11 @@ pub fn run(args: &Args) -> Result<(), Failure> {
         .collect::<Result<Vec<_>, _>>()?;
     screen.finish();
     let wallet = Wallet::open(&args.node, &args.account)?;
-    if matches!(network.beacon, Beacon::Test { .. }) && wallet.chain_id != crate::demo::chain::CHAIN_ID {
+    if matches!(network.beacon, Beacon::Test { .. }) && wallet.chain_id != TEST_CHAIN_ID {
         return Err(Failure::refused(format!(
             "{}: beacon: a test network's randomness is known to whoever has the seed: only on chain id {}, not on {}",
             args.network.display(),
-            crate::demo::chain::CHAIN_ID,
+            TEST_CHAIN_ID,
             wallet.chain_id
         )));
     }
@@ -190,11 +192,7 @@ pub fn run(args: &Args) -> Result<(), Failure> {
     )?;
     let token = match network.token {
         Token::Existing { address } => address,
-        Token::Test { test: true } => deployer.put(
-            "TestToken",
-            &contract_bytecode(Contract::TestToken).map_err(Failure::internal)?,
-            &[],
-        )?,
+        Token::Test { test: true } => deployer.put_test_token(network.roles.operator)?,
         Token::Test { test: false } => {
             return Err(Failure::input(format!(
                 "{}: token: expected an address, or test = true",
@@ -336,6 +334,19 @@ impl Deployer {
                 })?;
         show(format_args!("{address}  {name}, {} gas", receipt.gas_used))?;
         Ok(address)
+    }
+
+    /// A token of which the operator has more than it can ever pay in.
+    fn put_test_token(&self, operator: Address) -> Result<Address, Failure> {
+        let code = contract_bytecode(Contract::TestToken).map_err(Failure::internal)?;
+        let token = self.put("TestToken", &code, &[])?;
+        let mint = TestToken::mintCall {
+            to: operator,
+            amount: U256::from(u128::MAX),
+        };
+        self.wallet
+            .send(Some(token), U256::ZERO, mint.abi_encode().into())?;
+        Ok(token)
     }
 
     fn put_contract(&self, contract: Contract, arguments: &impl SolConstructor) -> Result<Address, Failure> {

@@ -5,15 +5,16 @@ use super::client::{ChainArgs, Sender, refused};
 use super::history::History;
 use super::rpc::Call;
 use crate::commands::circuit::CircuitName;
-use crate::contracts::{Rewards, TestToken};
+use crate::contracts::{Rewards, TestToken, word};
 use crate::epoch::outputs::Outputs;
 use crate::failure::{Failure, in_file};
 use crate::files::{read_bytes, read_text, write};
 use crate::fleet_folder;
+use crate::report::text::counted;
 use crate::screen::show;
 use alloy_primitives::{B256, Bytes, U256, keccak256};
 use alloy_sol_types::SolCall;
-use popw_claims::field::{Fr, to_be_bytes};
+use popw_claims::field::to_be_bytes;
 use popw_claims::fleet::{EpochTable, Fleet};
 use popw_claims::vote;
 use popw_verifier::snarkjs;
@@ -145,11 +146,6 @@ fn plan(sender: &Sender, fleet: &Fleet, budget: U256) -> Result<Rewards::Plan, F
         parametersHash: word(&fleet.context().parameters_hash),
         budget: budget.to(),
     })
-}
-
-/// A field element as the EVM sees it.
-pub fn word(element: &Fr) -> U256 {
-    U256::from_be_bytes(to_be_bytes(element))
 }
 
 /// Draws; if the epoch is drawn already, only the file is written.
@@ -331,25 +327,17 @@ pub fn settle(args: &SettleArgs) -> Result<(), Failure> {
             continue;
         }
         let count = settlements.len();
-        let receipt = match <[_; 1]>::try_from(settlements) {
-            Ok([one]) => sender.send(&Rewards::settleCall {
-                epoch,
-                zone: one.zone,
-                outCommit: one.outCommit,
-                data: one.data,
-                proof: one.proof,
-            })?,
-            Err(settlements) => sender.send(&Rewards::settleBatchCall { epoch, settlements })?,
-        };
+        let receipt = sender.send_data(settle_calldata(epoch, settlements))?;
         settled += count;
         show(format_args!(
-            "{count} zones are settled, {} gas",
+            "{} settled, {} gas",
+            counted(count as u64, "zone is", "zones are"),
             receipt.gas_used
         ))?;
     }
     show(format_args!(
-        "{settled} of {} zones were settled now",
-        zones.len()
+        "settled now: {settled} of {}",
+        counted(zones.len() as u64, "open zone", "open zones")
     ))?;
     match failures.is_empty() {
         true => Ok(()),
@@ -359,31 +347,32 @@ pub fn settle(args: &SettleArgs) -> Result<(), Failure> {
 
 /// What the contract would say.
 fn try_settle(sender: &Sender, epoch: u64, settlements: &[Rewards::Settlement]) -> Result<(), Failure> {
-    let call = match settlements {
-        [one] => Rewards::settleCall {
-            epoch,
-            zone: one.zone,
-            outCommit: one.outCommit,
-            data: one.data.clone(),
-            proof: one.proof,
-        }
-        .abi_encode(),
-        settlements => Rewards::settleBatchCall {
-            epoch,
-            settlements: settlements.to_vec(),
-        }
-        .abi_encode(),
-    };
     sender
         .rpc()
         .call(&Call {
             from: sender.address(),
             to: Some(sender.deployment.rewards),
             value: U256::ZERO,
-            data: call.into(),
+            data: settle_calldata(epoch, settlements.to_vec()),
         })
         .map(|_| ())
         .map_err(refused)
+}
+
+/// The call that settles one zone, or several in a batch.
+fn settle_calldata(epoch: u64, settlements: Vec<Rewards::Settlement>) -> Bytes {
+    let calldata = match <[_; 1]>::try_from(settlements) {
+        Ok([one]) => Rewards::settleCall {
+            epoch,
+            zone: one.zone,
+            outCommit: one.outCommit,
+            data: one.data,
+            proof: one.proof,
+        }
+        .abi_encode(),
+        Err(settlements) => Rewards::settleBatchCall { epoch, settlements }.abi_encode(),
+    };
+    calldata.into()
 }
 
 fn read_settlement(outputs: &Outputs, zone: u64) -> Result<Rewards::Settlement, Failure> {

@@ -19,14 +19,14 @@ pub mod account;
 pub mod beacon;
 pub mod claims;
 pub mod client;
-//pub mod dashboard;
+pub mod dashboard;
 pub mod deploy;
 pub mod deployment;
 pub mod epoch;
 pub mod history;
 pub mod recourse;
 pub mod rpc;
-//pub mod status;
+pub mod status;
 pub mod stop;
 
 use crate::failure::Failure;
@@ -62,7 +62,9 @@ pub enum Command {
     /// Have a device's later rewards paid to another address
     Payee(claims::PayeeArgs),
     /// Print what the chain knows of a network or an epoch
+    Status(status::Args),
     /// Write a page about a network's epochs
+    Dashboard(dashboard::Args),
     /// Stop a verifier for ever: as its guardian, or with a proof that it is broken
     Stop(stop::Args),
 }
@@ -86,6 +88,8 @@ pub fn run(command: &Command) -> Result<(), Failure> {
         Command::Close(args) => epoch::close(args),
         Command::Claim(args) => claims::claim(args),
         Command::Payee(args) => claims::payee(args),
+        Command::Status(args) => status::run(args),
+        Command::Dashboard(args) => dashboard::run(args),
         Command::Stop(args) => stop::run(args),
     }
 }

@@ -3,11 +3,10 @@
 
 use super::account::AccountArgs;
 use super::client::{ChainArgs, Sender};
-use super::epoch::word;
 use super::history::{Zone, bit};
 use crate::commands::Compute;
 use crate::commands::circuit::CircuitName;
-use crate::contracts::Rewards;
+use crate::contracts::{Rewards, word};
 use crate::failure::Failure;
 use crate::fleet_folder;
 use crate::screen::{Screen, show};

@@ -1,7 +1,9 @@
 //! The demo's chain: an EVM in this process with every contract of a network, and a beacon of our own.
 
 use crate::beacon::TestKey;
-use crate::contracts::{DrandBeacon, EmergencyStop, Rewards, TestToken, TimelockController, VerifierRouter};
+use crate::contracts::{
+    DrandBeacon, EmergencyStop, Rewards, TEST_CHAIN_ID, TestToken, TimelockController, VerifierRouter, word,
+};
 use crate::evm::{Evm, EvmError};
 use crate::failure::Failure;
 use alloy_primitives::{Address, B256, U256};
@@ -15,8 +17,6 @@ use popw_verifier::solidity::{Contract, Grade, contract_bytecode, creation_bytec
 use popw_verifier::words::proof_to_words;
 use popw_verifier::{Bn254, Proof, VerifyingKey};
 
-/// The chain id of local test networks, the only one on which dev keys may be used.
-pub const CHAIN_ID: u64 = 31_337;
 /// What the epoch pays, in the token's smallest unit.
 pub const BUDGET: u64 = 1_000_000_000;
 /// The account that deploys, opens, attests, settles and claims.
@@ -101,11 +101,6 @@ pub struct ClaimArguments {
     pub path: Vec<[u8; 32]>,
 }
 
-/// A field element as the EVM sees it.
-pub fn word(element: &Fr) -> U256 {
-    U256::from_be_bytes(to_be_bytes(element))
-}
-
 impl Chain {
     /// Deploys the verifiers of two dev keys, the claim's and the vote's, and everything that stands around them, before the
     /// epoch begins.
@@ -114,7 +109,7 @@ impl Chain {
     /// If a contract cannot be deployed.
     pub fn deploy(uptime: &Key<'_>, vote: &Key<'_>, epoch: Epoch, seed: u64) -> Result<Self, Failure> {
         let mut deployer = Deployer {
-            evm: Evm::new(CHAIN_ID),
+            evm: Evm::new(TEST_CHAIN_ID),
             gas: 0,
         };
         let beacon = TestKey::from_seed(format!("popw demo {seed}").as_bytes());
@@ -252,7 +247,7 @@ impl Chain {
             .ask(&Rewards::epochsCall { epoch })
             .map_err(Failure::internal)?;
         let context = EpochContext {
-            chain_id: CHAIN_ID,
+            chain_id: TEST_CHAIN_ID,
             settlement: self.rewards.into_array(),
             selector: uptime.selector(),
             epoch,

@@ -8,6 +8,7 @@ pub mod network;
 pub mod report;
 
 use crate::commands::circuit::CircuitName;
+use crate::contracts::word;
 use crate::failure::Failure;
 use crate::files::{create_folder, write};
 use crate::fleet_folder;
@@ -147,7 +148,7 @@ fn play(args: &Args, screen: &Screen) -> Result<Report, Failure> {
     let mut checks = vec![Check::equal(
         "contract and native code compute the same epoch tag",
         &tag_on_chain,
-        &chain::word(&epoch_tag),
+        &word(&epoch_tag),
     )];
 
     screen.begin("stations sign, watchers verify and attest");

@@ -5,6 +5,7 @@
 //! |---|---|
 //! | [`uptime`] | an epoch of U1; start here |
 //! | [`coverage`] | receipts of radio beacons on a map |
+//! | [`network`] | epochs as their chain knows them |
 //! | `page`, `bars`, `heat` | the skeleton of a page; the two kinds of charts |
 //! | `markup` | elements that cannot be malformed and text that cannot become markup |
 //! | [`text`] | numbers, shares, dates and times as people read them |
@@ -15,6 +16,7 @@ mod bars;
 pub mod coverage;
 mod heat;
 mod markup;
+pub mod network;
 mod page;
 pub mod text;
 pub mod uptime;

@@ -1,4 +1,15 @@
 //! For tests: a checker of well-formed XML, as strict as the reports need. No comments, no CDATA, no instructions: reports have none.
+#![allow(clippy::unwrap_used)]
+
+/// A page is well-formed, stands alone, and is below 2 MB.
+#[track_caller]
+pub(super) fn check_page(page: &str) {
+    let markup = page.strip_prefix("<!DOCTYPE html>\n").unwrap();
+    let elements = check(markup.trim_end()).unwrap();
+    let foreign = ["script", "img", "link", "iframe"];
+    assert!(!elements.iter().any(|name| foreign.contains(&name.as_str())));
+    assert!(page.len() < 2_000_000, "{} bytes", page.len());
+}
 
 /// The names of the elements in the order of their start tags.
 ///

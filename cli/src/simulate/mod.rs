@@ -26,6 +26,7 @@ pub mod world;
 pub mod zone;
 
 use crate::failure::Failure;
+use crate::fleet_folder;
 use crate::screen::{Screen, show};
 use clap::builder::PossibleValuesParser;
 use popw_claims::fleet::Encoding;
@@ -84,6 +85,9 @@ pub struct Args {
     /// Share of watchers with a role, such as colluder=33; may be repeated
     #[arg(long, value_name = "ROLE=PERCENT")]
     watcher_share: Vec<String>,
+    /// Sign under the epoch of this fleet, which `chain draw` opened, in place of a made-up one; all other options as before
+    #[arg(long, value_name = "FLEET")]
+    opened: Option<PathBuf>,
     /// How attestations are written
     #[arg(long, value_enum, default_value_t = Attestations::Jsonl)]
     attestations: Attestations,
@@ -156,7 +160,10 @@ pub fn run(args: &Args) -> Result<(), Failure> {
     };
     let screen = Screen::new(args.json);
     screen.begin("registering devices and watchers");
-    let world = World::new(args.settings()?)?;
+    let mut world = World::new(args.settings()?)?;
+    if let Some(folder) = &args.opened {
+        world = world.opened(&fleet_folder::read(folder)?)?;
+    }
     screen.begin("devices sign, watchers verify and attest, claims are evaluated");
     let summary = play(
         &world,

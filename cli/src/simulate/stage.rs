@@ -3,7 +3,7 @@
 //!
 //! Depends on [`crate::synthetic`]. Next: [`super::location`], [`super::coverage`].
 
-use crate::demo::chain::CHAIN_ID;
+use crate::contracts::TEST_CHAIN_ID;
 use crate::failure::Failure;
 use crate::synthetic::{Place, Seed, Station, WatcherKeys};
 use popw_claims::eddsa::SecretKey;
@@ -76,7 +76,7 @@ impl Stage {
             &previous_randomness,
         )?;
         let context = EpochContext {
-            chain_id: CHAIN_ID,
+            chain_id: TEST_CHAIN_ID,
             settlement: super::world::SETTLEMENT,
             selector: [0; 4],
             epoch: epoch.number(),

@@ -4,7 +4,7 @@
 
 use super::roles::{DeviceRole, Role, Shares, WatcherRole};
 use super::traffic;
-use crate::demo::chain::CHAIN_ID;
+use crate::contracts::TEST_CHAIN_ID;
 use crate::failure::Failure;
 use crate::synthetic::{Place, Seed, Station, WatcherKeys};
 use alloy_primitives::address;
@@ -12,6 +12,7 @@ use popw_claims::delegation::SignedDelegation;
 use popw_claims::eddsa::SecretKey;
 use popw_claims::epoch::{Epoch, EpochContext};
 use popw_claims::field::Fr;
+use popw_claims::fleet::Fleet;
 use popw_claims::registry::{DeviceRegistry, WatcherRegistry, registry_root, repeated_keys};
 use popw_claims::tree::width;
 use popw_claims::uptime::{self, Parameters, Preset, Shape, longest_outage, score, up_slots};
@@ -160,7 +161,7 @@ impl World {
             })
             .collect();
         let context = EpochContext {
-            chain_id: CHAIN_ID,
+            chain_id: TEST_CHAIN_ID,
             settlement: SETTLEMENT,
             selector: [0; 4],
             epoch: epoch.number(),
@@ -189,6 +190,36 @@ impl World {
             watcher_roles,
             settings,
         })
+    }
+
+    /// The same fleet in an epoch that was opened on a chain, so that everything is signed under that epoch's tag.
+    ///
+    /// # Errors
+    /// `Input` if the epoch was opened for another fleet.
+    pub fn opened(mut self, fleet: &Fleet) -> Result<Self, Failure> {
+        let context = EpochContext {
+            chain_id: fleet.context().chain_id,
+            settlement: fleet.context().settlement,
+            selector: fleet.context().selector,
+            randomness: fleet.context().randomness,
+            ..self.context
+        };
+        let is_same = context == *fleet.context() && self.previous_randomness == fleet.previous_randomness();
+        if !is_same {
+            return Err(Failure::input(
+                "--opened: that epoch is of another number, or of another registry, rule or randomness before it: expected a fleet \
+                 that was simulated with the same options",
+            ));
+        }
+        let earlier = EpochContext {
+            epoch: context.epoch - 1,
+            randomness: self.previous_randomness,
+            ..context
+        };
+        self.epoch_tag = context.tag();
+        self.earlier_tag = earlier.tag();
+        self.context = context;
+        Ok(self)
     }
 
     /// The epoch as the ordinary pipeline knows it.

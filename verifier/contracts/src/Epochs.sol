@@ -4,6 +4,7 @@ pragma solidity ^0.8.24;
 import {AccessControl} from "@openzeppelin/contracts/access/AccessControl.sol";
 import {Address} from "@openzeppelin/contracts/utils/Address.sol";
 import {DrandBeacon} from "./DrandBeacon.sol";
+import {EmergencyStop} from "./EmergencyStop.sol";
 import {VerifierRouter} from "./VerifierRouter.sol";
 
 /// @title Epochs
@@ -277,8 +278,8 @@ abstract contract Epochs is AccessControl {
         if (plan.registryRoot >= R) revert NotInField(plan.registryRoot);
         if (plan.parametersHash >= R) revert NotInField(plan.parametersHash);
         if (plan.uptimeSelector == plan.voteSelector) revert SelectorsEqual(plan.uptimeSelector);
-        router.verifierOf(plan.uptimeSelector);
-        router.verifierOf(plan.voteSelector);
+        _requireVerifier(plan.uptimeSelector);
+        _requireVerifier(plan.voteSelector);
         uint64 round = beacon.roundAt(uint64(start));
         uint256 earliest = block.timestamp + 2 * uint256(beacon.period());
         if (beacon.timeOf(round) < earliest) revert RoundTooSoon(round, beacon.timeOf(round), earliest);
@@ -370,7 +371,8 @@ abstract contract Epochs is AccessControl {
     }
 
     /// @notice Demands that the vote behind a digest is opened; if it is not until D3, the digest is void. Anyone, after D2 and until D2', with the bond, which
-    /// whoever opens the vote gets, and the caller gets back if nobody does. Needs a verifier of votes: else nobody could answer.
+    /// whoever opens the vote gets, and the caller gets back if nobody does. Needs a verifier of votes that is not stopped: else nobody could answer, and every
+    /// digest would be void for nothing.
     /// @param epoch Number of the epoch.
     /// @param zone Number of the zone.
     /// @param standing The W digests that stand.
@@ -384,7 +386,7 @@ abstract contract Epochs is AccessControl {
         if (seat >= head.watchers) revert SeatUnknown(seat, head.watchers);
         if (mask >> seat & 1 != 0) revert SeatAlreadyDemanded(seat);
         if (_digest(digests, seat) == 0) revert SeatIsEmpty(seat);
-        router.verifierOf(head.voteSelector);
+        _requireVerifier(head.voteSelector);
         e.words[zone] = _word(digests, mask | 1 << seat);
         e.demander[zone][seat] = msg.sender;
         emit SeatDemanded(epoch, zone, seat, msg.sender);
@@ -560,6 +562,13 @@ abstract contract Epochs is AccessControl {
         if (account == address(0)) revert RoleIsZero(role);
         _setRoleAdmin(role, TIMELOCK_ROLE);
         _grantRole(role, account);
+    }
+
+    /// @dev The selector has a verifier, and it was not stopped. A verifier that is no `EmergencyStop` has no such function, and cannot be stopped.
+    function _requireVerifier(bytes4 selector) private view {
+        address verifier = address(router.verifierOf(selector));
+        (bool success, bytes memory said) = verifier.staticcall(abi.encodeCall(EmergencyStop(verifier).stopped, ()));
+        if (success && said.length == 32 && bytes32(said) != 0) revert EmergencyStop.Stopped();
     }
 
     /// @dev An epoch that is open and has its randomness.

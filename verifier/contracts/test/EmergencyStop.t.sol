@@ -6,7 +6,7 @@ import {IProofVerifier} from "../src/IProofVerifier.sol";
 import {VM} from "./Forge.sol";
 import {MockVerifier} from "./MockVerifier.sol";
 
-/// @dev The rules of the stop over a mock; cli/tests/stop.rs has them with real keys and proofs.
+/// @dev The rules of the stop over a mock; cli/tests/verifier/interface.rs has it in front of an exported verifier.
 contract EmergencyStopTest {
     address private constant GUARDIAN = address(0xA11CE);
 

@@ -27,6 +27,107 @@ contract ZerosVerifier {
     }
 }
 
+/// @dev Adds and removes at random, as anybody, among eight selectors, and remembers what each meant first. A verifier is new each time.
+contract RouterHandler {
+    address private constant TIMELOCK = address(0x71);
+    address private constant GUARDIAN = address(0x6A);
+    uint256 public constant SELECTORS = 8;
+
+    VerifierRouter public immutable router;
+    mapping(uint256 which => IProofVerifier) public first;
+    mapping(uint256 which => bool) public removed;
+    uint256 public changes;
+    bool public strangerChanged;
+
+    constructor() {
+        router = new VerifierRouter(TIMELOCK, GUARDIAN, new IProofVerifier[](0), new bytes32[](0));
+    }
+
+    function add(uint8 which, uint8 caller, bool guarded) external {
+        which %= uint8(SELECTORS);
+        IProofVerifier verifier = new MockVerifier(_keyHash(which), false);
+        if (guarded) verifier = new EmergencyStop(verifier, GUARDIAN);
+        VM.prank(_caller(caller));
+        try router.add(verifier, _circuit(which)) {
+            if (address(first[which]) == address(0)) first[which] = verifier;
+            if (_caller(caller) != TIMELOCK) strangerChanged = true;
+            ++changes;
+        } catch {}
+    }
+
+    function remove(uint8 which, uint8 caller) external {
+        which %= uint8(SELECTORS);
+        VM.prank(_caller(caller));
+        try router.remove(selectorOf(which)) {
+            removed[which] = true;
+            if (_caller(caller) != TIMELOCK && _caller(caller) != GUARDIAN) strangerChanged = true;
+            ++changes;
+        } catch {}
+    }
+
+    function selectorOf(uint256 which) public pure returns (bytes4) {
+        return bytes4(keccak256(abi.encode(_keyHash(which), _circuit(which))));
+    }
+
+    /// @dev Four keys, of two circuits each.
+    function _keyHash(uint256 which) private pure returns (bytes32) {
+        return bytes32(1 + which / 2);
+    }
+
+    function _circuit(uint256 which) private pure returns (bytes32) {
+        return bytes32(which % 2);
+    }
+
+    function _caller(uint8 caller) private view returns (address) {
+        return [TIMELOCK, GUARDIAN, address(this)][caller % 3];
+    }
+}
+
+/// @dev Whatever is added and removed, and in what order: a selector never changes its verifier, and a tombstone stays.
+contract VerifierRouterInvariantTest {
+    RouterHandler private handler;
+
+    function setUp() external {
+        VM.chainId(1);
+        handler = new RouterHandler();
+    }
+
+    function targetContracts() external view returns (address[] memory targets) {
+        targets = new address[](1);
+        targets[0] = address(handler);
+    }
+
+    function invariant_aSelectorNeverChangesItsVerifier() external view {
+        for (uint256 which = 0; which < handler.SELECTORS(); ++which) {
+            (bool success, bytes memory answer) = _ask(which);
+            if (handler.removed(which) || address(handler.first(which)) == address(0)) require(!success, "no verifier any more, or none yet");
+            else require(success && abi.decode(answer, (address)) == address(handler.first(which)), "its first verifier");
+        }
+    }
+
+    function invariant_aTombstoneStays() external view {
+        for (uint256 which = 0; which < handler.SELECTORS(); ++which) {
+            if (!handler.removed(which)) continue;
+            (, bytes memory answer) = _ask(which);
+            bytes memory expected = abi.encodeWithSelector(VerifierRouter.SelectorRemoved.selector, handler.selectorOf(which));
+            require(keccak256(answer) == keccak256(expected), "removed for ever");
+        }
+    }
+
+    function invariant_strangersChangeNothing() external view {
+        require(!handler.strangerChanged(), "changed without the role");
+    }
+
+    /// @dev Else the sequence of calls would have proven nothing.
+    function afterInvariant() external view {
+        require(handler.changes() != 0, "nothing was added");
+    }
+
+    function _ask(uint256 which) private view returns (bool, bytes memory) {
+        return address(handler.router()).staticcall(abi.encodeCall(VerifierRouter.verifierOf, (handler.selectorOf(which))));
+    }
+}
+
 contract VerifierRouterTest {
     address private constant TIMELOCK = address(0x71);
     address private constant GUARDIAN = address(0x6A);

@@ -77,3 +77,18 @@ pub fn scratch(name: &str) -> PathBuf {
     std::fs::create_dir_all(&path).unwrap();
     path
 }
+
+/// Chromium, by one of its usual names.
+pub fn chromium() -> Option<PathBuf> {
+    let folders = env::var_os("PATH").unwrap_or_default();
+    let found = env::split_paths(&folders)
+        .flat_map(|folder| ["chromium", "chromium-browser", "google-chrome"].map(|name| folder.join(name)))
+        .find(|path| path.is_file());
+    if found.is_none() {
+        skip(
+            "POPW_REQUIRE_ALL",
+            " (the browser): needs chromium; `cargo xtask setup` installs it on Debian",
+        );
+    }
+    found
+}
