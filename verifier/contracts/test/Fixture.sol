@@ -10,24 +10,8 @@ import {Rewards} from "../src/Rewards.sol";
 import {TestToken} from "../src/TestToken.sol";
 import {VerifierRouter} from "../src/VerifierRouter.sol";
 import {VM} from "./Forge.sol";
+import {MockBeacon} from "./MockBeacon.sol";
 import {MockVerifier} from "./MockVerifier.sol";
-
-/// @dev What `Epochs` asks of its beacon, without signatures: round r is emitted at second 3 r.
-contract MockBeacon {
-    uint32 public constant period = 3;
-
-    function roundAt(uint64 time) external pure returns (uint64) {
-        return (time + 2) / 3;
-    }
-
-    function timeOf(uint64 round) external pure returns (uint64) {
-        return 3 * round;
-    }
-
-    function randomness(uint64 round, bytes calldata signature) external pure returns (bytes32) {
-        return keccak256(abi.encode(round, signature));
-    }
-}
 
 /// @dev The claim tree as docs/protocol.md defines it, in plain Solidity: what `Epochs` and `Rewards` are compared with.
 library ClaimTree {
@@ -186,9 +170,14 @@ abstract contract Fixture {
         rewards.open(epoch, _plan(devices, zones, budget));
     }
 
+    /// @dev The beacon's signature of an epoch's round, whose time has come.
+    function _draw(uint64 epoch) internal {
+        rewards.draw(epoch, beacon.signatureOf(beacon.roundAt(epoch * EPOCH_SECONDS)));
+    }
+
     /// @dev Draws an open epoch and goes to the first second in which its zones may be settled.
     function _toSettlement(uint64 epoch) internal {
-        rewards.draw(epoch, "signature");
+        _draw(epoch);
         VM.warp(uint256(epoch + 1) * EPOCH_SECONDS + 4 * PHASE_SECONDS + 1);
     }
 

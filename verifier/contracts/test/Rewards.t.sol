@@ -154,12 +154,12 @@ contract RewardsTest is Fixture {
     function testFuzz_rowsOfAnotherLeafOrEpoch(uint64 device, uint64 other) external {
         ClaimTree.Row[] memory zone = _zone(16);
         _settled(EPOCH, BUDGET, _one(zone));
-        _settled(EPOCH + 1, BUDGET, _one(zone));
+        _settled(EPOCH + 2, BUDGET, _one(zone));
         device %= 16;
         other %= 64; // zones 1 to 3 do not exist
         bytes32[] memory path = ClaimTree.path(ClaimTree.leaves(EPOCH, 0, zone), device / 8);
         if (other / 8 != device / 8) _notInTree(other, ClaimTree.leafRows(zone, device), path);
-        path = ClaimTree.path(ClaimTree.leaves(EPOCH + 1, 0, zone), device / 8);
+        path = ClaimTree.path(ClaimTree.leaves(EPOCH + 2, 0, zone), device / 8);
         _notInTree(device, ClaimTree.leafRows(zone, device), path);
     }
 
@@ -167,7 +167,7 @@ contract RewardsTest is Fixture {
     function test_zonesThatAreNotSettledPayNothing() external {
         ClaimTree.Row[] memory zone = _zone(16);
         _open(EPOCH, 16, 2, BUDGET);
-        rewards.draw(EPOCH, "signature");
+        _draw(EPOCH);
         VM.warp(uint256(EPOCH + 1) * EPOCH_SECONDS + 1);
         bytes memory digests = abi.encode(1, 2, 3);
         VM.prank(OPERATOR);
@@ -226,8 +226,8 @@ contract RewardsTest is Fixture {
         ClaimTree.Row[][] memory zones = _equals(1);
         _settled(EPOCH, DEVICE_MAX + 1, zones);
         _refuses(_claimCall(EPOCH, 0, zones), abi.encodeWithSelector(Rewards.DeviceLimit.selector, DEVICE_MAX, DEVICE_MAX + 1));
-        _settled(EPOCH + 1, DEVICE_MAX, zones);
-        _call(_claimCall(EPOCH + 1, 0, zones));
+        _settled(EPOCH + 2, DEVICE_MAX, zones);
+        _call(_claimCall(EPOCH + 2, 0, zones));
         require(token.balanceOf(address(0xDE000)) == DEVICE_MAX, "its most");
     }
 

@@ -31,7 +31,7 @@ contract RewardsHandler is Fixture {
         _deploy();
         for (uint256 which = 0; which < CLOSED; ++which) _settled(epochOf(which), BUDGET, _zones());
         _open(DISPUTED, DEVICES, uint32(ZONES), BUDGET);
-        rewards.draw(DISPUTED, "signature");
+        _draw(DISPUTED);
         uint256 end = uint256(DISPUTED + 1) * EPOCH_SECONDS;
         VM.warp(end + 1);
         bytes memory digests = abi.encode(1, 2, 3, 4, 5, 6);
