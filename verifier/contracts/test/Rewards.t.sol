@@ -252,6 +252,18 @@ contract RewardsTest is Fixture {
         _call(_claimCall(EPOCH, 3, zones));
     }
 
+    /// @dev Shares of two, two and one fifth, of which three fifths are one unit more than the window pays at once.
+    function test_theWindowHoldsToTheUnit() external {
+        uint96 fifth = (WINDOW_MAX / 2 + 1) / 3;
+        require(3 * fifth == WINDOW_MAX / 2 + 1, "the test's own figures");
+        uint32[] memory scores = new uint32[](3);
+        (scores[0], scores[1], scores[2]) = (2, 2, 1);
+        ClaimTree.Row[][] memory zones = _singles(scores);
+        _settled(EPOCH, 5 * fifth, zones);
+        _call(_claimCall(EPOCH, 0, zones));
+        _refuses(_claimCall(EPOCH, 2, zones), abi.encodeWithSelector(Rewards.WindowLimit.selector, fifth - 1, fifth));
+    }
+
     /// @dev Claims of random sizes at random times: whichever window one looks at, it paid no more than its most. Both ends of a window belong to it.
     function testFuzz_noWindowPaysMoreThanItsMost(uint256 seed) external {
         uint256 count = 24;
