@@ -6,9 +6,10 @@ import {DrandBeacon} from "../src/DrandBeacon.sol";
 import {Epochs} from "../src/Epochs.sol";
 import {Rewards} from "../src/Rewards.sol";
 import {VerifierRouter} from "../src/VerifierRouter.sol";
-import {EpochsFixture, MockBeacon} from "./EpochsFixture.sol";
+import {EpochsFixture} from "./EpochsFixture.sol";
 import {EpochsReference} from "./EpochsReference.sol";
 import {VM} from "./Forge.sol";
+import {MockBeacon} from "./MockBeacon.sol";
 
 /// @dev Constructor, roles, plan, randomness and close of an epoch; recourse is in EpochsRecourse.t.sol, settlement in EpochsSettle.t.sol.
 contract EpochsTest is EpochsFixture {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity ^0.8.24;
 
+import {IAccessControl} from "@openzeppelin/contracts/access/IAccessControl.sol";
 import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
 import {DrandBeacon} from "../src/DrandBeacon.sol";
 import {Epochs} from "../src/Epochs.sol";
@@ -9,24 +10,8 @@ import {Rewards} from "../src/Rewards.sol";
 import {TestToken} from "../src/TestToken.sol";
 import {VerifierRouter} from "../src/VerifierRouter.sol";
 import {VM} from "./Forge.sol";
+import {MockBeacon} from "./MockBeacon.sol";
 import {MockVerifier} from "./MockVerifier.sol";
-
-/// @dev What `Epochs` asks of its beacon, without signatures: round r is emitted at second 3 r.
-contract MockBeacon {
-    uint32 public constant period = 3;
-
-    function roundAt(uint64 time) external pure returns (uint64) {
-        return (time + 2) / 3;
-    }
-
-    function timeOf(uint64 round) external pure returns (uint64) {
-        return 3 * round;
-    }
-
-    function randomness(uint64 round, bytes calldata signature) external pure returns (bytes32) {
-        return keccak256(abi.encode(round, signature));
-    }
-}
 
 /// @dev The claim tree as docs/protocol.md defines it, in plain Solidity: what `Epochs` and `Rewards` are compared with.
 library ClaimTree {
@@ -127,10 +112,15 @@ abstract contract Fixture {
         voteSelector = bytes4(keccak256(abi.encode(keccak256("key"), circuits[1])));
         beacon = new MockBeacon();
         token = new TestToken();
-        rewards = new Rewards(_setup(), _terms(token), _roles());
         token.mint(OPERATOR, 1e24);
+        _deployRewards(_terms(token));
+    }
+
+    /// @dev `rewards` is now a deployment with these terms, which may take what the operator has.
+    function _deployRewards(Rewards.Terms memory terms) internal {
+        rewards = new Rewards(_setup(), terms, _roles());
         VM.prank(OPERATOR);
-        token.approve(address(rewards), type(uint256).max);
+        terms.token.approve(address(rewards), type(uint256).max);
     }
 
     function _setup() internal view returns (Epochs.Setup memory) {
@@ -180,9 +170,14 @@ abstract contract Fixture {
         rewards.open(epoch, _plan(devices, zones, budget));
     }
 
+    /// @dev The beacon's signature of an epoch's round, whose time has come.
+    function _draw(uint64 epoch) internal {
+        rewards.draw(epoch, beacon.signatureOf(beacon.roundAt(epoch * EPOCH_SECONDS)));
+    }
+
     /// @dev Draws an open epoch and goes to the first second in which its zones may be settled.
     function _toSettlement(uint64 epoch) internal {
-        rewards.draw(epoch, "signature");
+        _draw(epoch);
         VM.warp(uint256(epoch + 1) * EPOCH_SECONDS + 4 * PHASE_SECONDS + 1);
     }
 
@@ -209,6 +204,64 @@ abstract contract Fixture {
         for (uint160 i = 0; i < devices; ++i) rows[i] = ClaimTree.Row(address(0xDE000 + i), uint32(1_000_000 - i));
     }
 
+    /// @dev Zones of one device each: payee 0xDE000 + i, and these scores.
+    function _singles(uint32[] memory scores) internal pure returns (ClaimTree.Row[][] memory zones) {
+        zones = new ClaimTree.Row[][](scores.length);
+        for (uint160 i = 0; i < scores.length; ++i) {
+            zones[i] = new ClaimTree.Row[](1);
+            zones[i][0] = ClaimTree.Row(address(0xDE000 + i), scores[i]);
+        }
+    }
+
+    /// @dev So many zones of one device each, with equal scores.
+    function _equals(uint256 count) internal pure returns (ClaimTree.Row[][] memory) {
+        uint32[] memory scores = new uint32[](count);
+        for (uint256 i = 0; i < count; ++i) scores[i] = 1_000_000;
+        return _singles(scores);
+    }
+
+    function _one(ClaimTree.Row[] memory zone) internal pure returns (ClaimTree.Row[][] memory zones) {
+        zones = new ClaimTree.Row[][](1);
+        zones[0] = zone;
+    }
+
+    /// @dev What the payee's key signs to be paid elsewhere (EIP-712), in plain Solidity.
+    function _setPayeeDigest(uint64 device, address payee, address newPayee, uint256 nonce, uint256 deadline)
+        internal
+        view
+        returns (bytes32)
+    {
+        bytes32 domain = keccak256(
+            abi.encode(
+                keccak256("EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)"),
+                keccak256("popw"),
+                keccak256("1"),
+                block.chainid,
+                address(rewards)
+            )
+        );
+        bytes32 message = keccak256(
+            abi.encode(
+                keccak256("SetPayee(uint64 device,address payee,address newPayee,uint256 nonce,uint256 deadline)"),
+                device,
+                payee,
+                newPayee,
+                nonce,
+                deadline
+            )
+        );
+        return keccak256(abi.encodePacked("\x19\x01", domain, message));
+    }
+
+    function _sign(uint256 key, bytes32 digest) internal pure returns (bytes memory) {
+        (uint8 v, bytes32 r, bytes32 s) = VM.sign(key, digest);
+        return abi.encodePacked(r, s, v);
+    }
+
+    function _expectDenied(address caller, bytes32 role) internal {
+        VM.expectRevert(abi.encodeWithSelector(IAccessControl.AccessControlUnauthorizedAccount.selector, caller, role));
+    }
+
     /// @dev The call of a claim of an epoch with these zones.
     function _claimCall(uint64 epoch, uint64 device, ClaimTree.Row[][] memory zones) internal pure returns (bytes memory) {
         uint64 zone = uint64(device / zones[0].length);
@@ -226,5 +279,11 @@ abstract contract Fixture {
                 revert(add(answer, 0x20), mload(answer))
             }
         }
+    }
+
+    /// @dev Makes a call that must fail with this reason.
+    function _refuses(bytes memory call, bytes memory reason) internal {
+        VM.expectRevert(reason);
+        _call(call);
     }
 }
