@@ -19,7 +19,8 @@ pub(crate) const IMMEDIATE_BYTES: u32 = 64;
 /// Which adapter, and how.
 #[derive(Clone, Debug, Default)]
 pub struct GpuOptions {
-    /// The interfaces to look for adapters in. None: what the variable `WGPU_BACKEND` names (vulkan, gl, metal, dx12), else all.
+    /// The interfaces to look for adapters in. None: what the variable `WGPU_BACKEND` names (vulkan, gl, metal, dx12), else Vulkan, Metal and DX12, and GL if
+    /// those have none.
     pub backends: Option<Backends>,
     /// Part of the adapter's name, in any case. None: the fastest kind of adapter there is, real cards before software.
     pub adapter: Option<String>,
@@ -117,8 +118,7 @@ fn instance() -> Instance {
     Instance::new(InstanceDescriptor::new_without_display_handle_from_env())
 }
 
-fn all_adapters(backends: Option<Backends>) -> Vec<wgpu::Adapter> {
-    let backends = backends.or_else(Backends::from_env).unwrap_or(Backends::all());
+fn all_adapters(backends: Backends) -> Vec<wgpu::Adapter> {
     pollster::block_on(instance().enumerate_adapters(backends))
 }
 
@@ -135,20 +135,19 @@ pub fn adapters() -> Vec<AdapterReport> {
             pipeline_cache: features.contains(Features::PIPELINE_CACHE),
         }
     };
-    all_adapters(None).iter().map(report).collect()
+    let backends = Backends::from_env().unwrap_or(Backends::all());
+    all_adapters(backends).iter().map(report).collect()
 }
 
-/// Real cards first, then integrated ones, then software; Vulkan, Metal and DX12 before GL.
-fn rank(adapter: &wgpu::Adapter) -> (u8, bool) {
-    let info = adapter.get_info();
-    let kind = match info.device_type {
+/// Real cards first, then integrated ones, then software.
+fn rank(adapter: &wgpu::Adapter) -> u8 {
+    match adapter.get_info().device_type {
         wgpu::DeviceType::DiscreteGpu => 0,
         wgpu::DeviceType::IntegratedGpu => 1,
         wgpu::DeviceType::VirtualGpu => 2,
         wgpu::DeviceType::Other => 3,
         wgpu::DeviceType::Cpu => 4,
-    };
-    (kind, info.backend == wgpu::Backend::Gl)
+    }
 }
 
 impl Gpu {
@@ -157,7 +156,13 @@ impl Gpu {
     /// # Errors
     /// If there is none, or it lacks what kernels need.
     pub fn open(options: &GpuOptions) -> Result<Self, GpuError> {
-        let mut adapters = all_adapters(options.backends);
+        let mut adapters = match options.backends.or_else(Backends::from_env) {
+            Some(backends) => all_adapters(backends),
+            None => all_adapters(Backends::PRIMARY),
+        };
+        if adapters.is_empty() && options.backends.is_none() {
+            adapters = all_adapters(Backends::GL);
+        }
         adapters.sort_by_key(rank);
         let names: Vec<String> = adapters.iter().map(|adapter| adapter.get_info().name).collect();
         let wanted = options.adapter.as_ref().map(|name| name.to_lowercase());

@@ -35,7 +35,7 @@ pub(crate) fn opened<T>(result: Result<T, crate::GpuError>) -> Option<T> {
                 std::env::var_os(REQUIRED).is_none(),
                 "a GPU test has no adapter: {error}"
             );
-            eprintln!("SKIPPED: a GPU test has no adapter: {error}");
+            println!("SKIPPED: a GPU test has no adapter: {error}");
             None
         }
     }

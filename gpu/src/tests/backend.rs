@@ -13,6 +13,8 @@ use popw_kernels::{
 use std::ops::Range;
 use std::sync::{Arc, Mutex};
 
+type Warnings = Arc<Mutex<Vec<GpuError>>>;
+
 /// A proof's work.
 struct Work {
     values: Vec<Fr>,
@@ -88,8 +90,8 @@ impl Work {
 }
 
 /// A backend that leaves nothing to the CPU by size, and what it warned of.
-fn wgpu(options: GpuOptions) -> Option<(Arc<Wgpu>, Arc<Mutex<Vec<GpuError>>>)> {
-    let warnings: Arc<Mutex<Vec<GpuError>>> = Arc::default();
+fn wgpu(options: GpuOptions) -> Option<(Arc<Wgpu>, Warnings)> {
+    let warnings = Warnings::default();
     let kept = warnings.clone();
     let warn = Arc::new(move |error: &GpuError| kept.lock().unwrap().push(error.clone()));
     let options = GpuOptions {
@@ -116,7 +118,7 @@ fn every_way_gives_what_the_cpu_gives() {
         assert!(wgpu.is_in_use() && warnings.lock().unwrap().is_empty(), "{way:?}");
         assert_eq!(
             wgpu.kept_bytes(),
-            (2 * 64 + 128 << 9) - 3 * 64,
+            ((2 * 64 + 128) << 9) - 3 * 64,
             "the bases are there once"
         );
     }
