@@ -9,6 +9,7 @@
 use crate::device::{Gpu, GpuOptions, SCALARS_MIN};
 use crate::error::GpuError;
 use crate::kernel::{Arena, Batch};
+use crate::lock;
 use crate::memory::{Keep, scalars_of, words};
 use crate::msm::Msm;
 use crate::ntt::Transforms;
@@ -21,7 +22,7 @@ use popw_kernels::{
     Transform, backend,
 };
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 /// Is told why work goes to the CPU that was meant for the device.
@@ -51,10 +52,6 @@ const UPLOAD: &str = "scalars";
 
 /// Shares of small sums are whole numbers of these.
 const SHARE_STEPS: f64 = 16.0;
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
 
 /// Scalars and values of the self-test.
 const SELF_TEST_LOG_SIZE: u32 = 9;
@@ -319,6 +316,7 @@ impl Wgpu {
         control: &Control<'_>,
     ) -> Result<G1Projective, GpuError> {
         let gpu = &self.gpu;
+        let bases = self.keep.get(gpu, bases)?;
         let values = self.transforms.quotient(gpu, size, rows, control)?;
         control.advance(0.5);
         let half = |part: f64| control.advance(part / 2.0);
@@ -326,7 +324,7 @@ impl Wgpu {
         let task = Task {
             scalars: values.clone(),
             count: size,
-            g1: vec![self.keep.get(gpu, bases)?],
+            g1: vec![bases],
             g2: Vec::new(),
         };
         let result = self.queue.sum(gpu, &self.msm, task, &halves);

@@ -3,10 +3,11 @@
 //! Depends on: wgpu. Where to go next: [`crate::kernel`] compiles and runs a kernel on it.
 
 use crate::error::GpuError;
+use crate::lock;
 use crate::shader::field::Form;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use wgpu::{
     AdapterInfo, Backends, BufferDescriptor, BufferUsages, DeviceDescriptor, Features, Instance,
@@ -156,11 +157,9 @@ impl Gpu {
     /// # Errors
     /// If there is none, or it lacks what kernels need.
     pub fn open(options: &GpuOptions) -> Result<Self, GpuError> {
-        let mut adapters = match options.backends.or_else(Backends::from_env) {
-            Some(backends) => all_adapters(backends),
-            None => all_adapters(Backends::PRIMARY),
-        };
-        if adapters.is_empty() && options.backends.is_none() {
+        let named = options.backends.or_else(Backends::from_env);
+        let mut adapters = all_adapters(named.unwrap_or(Backends::PRIMARY));
+        if adapters.is_empty() && named.is_none() {
             adapters = all_adapters(Backends::GL);
         }
         adapters.sort_by_key(rank);
@@ -290,17 +289,12 @@ impl Gpu {
 
     /// From now on every kernel runs alone and its time is kept, for [`Gpu::profiled`]. All in all this is slower.
     pub fn profile(&self) {
-        *self.0.profile.lock().unwrap_or_else(PoisonError::into_inner) = Some(Vec::new());
+        *lock(&self.0.profile) = Some(Vec::new());
     }
 
     /// What ran since [`Gpu::profile`]; kernels run together again.
     pub fn profiled(&self) -> Profile {
-        self.0
-            .profile
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take()
-            .unwrap_or_default()
+        lock(&self.0.profile).take().unwrap_or_default()
     }
 
     /// Gives the device up, as a lost card does: what runs on it fails.
@@ -333,13 +327,7 @@ impl Gpu {
     /// # Errors
     /// That failure.
     pub fn check(&self) -> Result<(), GpuError> {
-        match self
-            .0
-            .failure
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .as_ref()
-        {
+        match lock(&self.0.failure).as_ref() {
             Some(error) => Err(error.clone()),
             None => Ok(()),
         }
@@ -398,9 +386,7 @@ impl Gpu {
 
     /// Writes to a buffer, before what is submitted next.
     pub(crate) fn write(&self, buffer: &wgpu::Buffer, offset: u64, bytes: &[u8]) {
-        let _alone = self
-            .is_single_threaded()
-            .then(|| self.0.writing.lock().unwrap_or_else(PoisonError::into_inner));
+        let _alone = self.is_single_threaded().then(|| lock(&self.0.writing));
         self.0.queue.write_buffer(buffer, offset, bytes);
     }
 
@@ -455,10 +441,7 @@ impl Gpu {
 }
 
 fn note(first: &Mutex<Option<GpuError>>, error: GpuError) {
-    first
-        .lock()
-        .unwrap_or_else(PoisonError::into_inner)
-        .get_or_insert(error);
+    lock(first).get_or_insert(error);
 }
 
 fn open_cache(device: &wgpu::Device, path: &Path) -> wgpu::PipelineCache {

@@ -4,8 +4,8 @@
 
 use crate::device::{Gpu, IMMEDIATE_BYTES};
 use crate::error::GpuError;
+use crate::lock;
 use std::collections::HashMap;
-use std::sync::PoisonError;
 use std::time::{Duration, Instant};
 use wgpu::{
     BindGroupDescriptor, BindGroupEntry, BindGroupLayoutDescriptor, BindGroupLayoutEntry, BindingType,
@@ -150,6 +150,13 @@ impl Arena {
         self.0.insert(label, buffer);
     }
 
+    /// Overwrites all buffers, after what was recorded before.
+    pub(crate) fn erase(&self, batch: &mut Batch<'_>) {
+        for buffer in self.0.values() {
+            batch.clear(buffer, buffer.size());
+        }
+    }
+
     /// Gives all memory back.
     pub(crate) fn clear(&mut self) {
         self.0.clear();
@@ -210,7 +217,7 @@ impl<'a> Batch<'a> {
 
     /// If somebody profiles: runs what was recorded and keeps its time.
     fn measure(&mut self, label: &'static str) {
-        let mut profile = self.gpu.0.profile.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut profile = lock(&self.gpu.0.profile);
         let Some(profile) = profile.as_mut() else { return };
         let fresh = self.gpu.0.device.create_command_encoder(&Default::default());
         let encoder = std::mem::replace(&mut self.encoder, fresh);

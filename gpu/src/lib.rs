@@ -32,8 +32,15 @@ mod share;
 #[cfg(test)]
 mod tests;
 
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
 pub use backend::{Warn, Wgpu};
 pub use device::{AdapterReport, FailPoint, Gpu, GpuOptions, adapters};
 pub use error::GpuError;
 pub use shader::field::Form;
 pub use wgpu::{Backends, DeviceType};
+
+/// Nothing that a mutex of this crate guards is left half changed by a panic.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -2,11 +2,12 @@
 
 use crate::device::Gpu;
 use crate::error::GpuError;
+use crate::lock;
 use crate::msm::{DeviceCurve, Resident};
 use ark_bn254::Fr;
 use popw_kernels::{Bases, Scalar};
 use rayon::prelude::*;
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, Weak};
 
 /// Types that are four words of 64 bits, little-endian on a little-endian machine.
 pub(crate) trait Words {}
@@ -79,7 +80,7 @@ impl Keep {
             first: bases.first(),
             span: bases.span(),
         };
-        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = lock(&self.0);
         state.clock += 1;
         let clock = state.clock;
         let same = |kept: &&mut Kept| kept.name.ptr_eq(&name) && kept.place == place;
@@ -108,12 +109,12 @@ impl Keep {
 
     /// Lets all go.
     pub(crate) fn clear(&self) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).kept.clear();
+        lock(&self.0).kept.clear();
     }
 
     /// Bytes of all bases that are kept.
     pub(crate) fn bytes(&self) -> u64 {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).bytes()
+        lock(&self.0).bytes()
     }
 }
 

@@ -9,6 +9,7 @@
 use crate::device::Gpu;
 use crate::error::GpuError;
 use crate::kernel::{Access, Arena, Batch, Kernel};
+use crate::lock;
 use crate::shader::curve::Group;
 use crate::shader::msm::{self as shader, BLOCKS_MAX, KEY_BITS, REDUCE_CHUNK, SCAN_CHUNK};
 use ark_bn254::{Fq, Fq2, G1Projective, G2Projective};
@@ -16,7 +17,7 @@ use ark_ff::{AdditiveGroup, Field, PrimeField};
 use popw_kernels::bases::SCALAR_BITS;
 use popw_kernels::{Bases, Control, Curve, G1, G2, Sums};
 use std::ops::Range;
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::{Mutex, OnceLock};
 use std::time::Duration;
 use wgpu::Buffer;
 
@@ -342,7 +343,15 @@ impl Msm {
 
     /// Gives all memory of work back.
     pub(crate) fn release(&self) {
-        self.arena.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        lock(&self.arena).clear();
+    }
+
+    /// Are so many scalars cut into pieces, and the windows of a piece into runs?
+    #[cfg(test)]
+    pub(crate) fn is_cut(&self, gpu: &Gpu, count: usize) -> bool {
+        let piece = piece_scalars(gpu);
+        let plan = Plan::new(gpu, piece, 1, SCALAR_BITS, Group::G2.sum_bytes());
+        count > piece && plan.is_ok_and(|plan| plan.run < plan.windows)
     }
 
     /// How long each kernel's compilation took.
@@ -367,7 +376,7 @@ impl Msm {
         g2: &[Part<'_>],
         control: &Control<'_>,
     ) -> Result<Vec<Sums>, GpuError> {
-        let mut arena = self.arena.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut arena = lock(&self.arena);
         let zero = Sums {
             g1: vec![G1Projective::default(); g1.len()],
             g2: vec![G2Projective::default(); g2.len()],
@@ -417,8 +426,8 @@ impl Msm {
                         None => None,
                     });
                 }
-                // Digits are the witness.
-                batch.clear(&list.entries, list.entries.size());
+                // Digits are the witness, and few bases lie in most buckets.
+                run.arena.erase(&mut batch);
                 batch.submit()?;
                 for (index, result) in results.iter().enumerate() {
                     let Some((reduced, buffer)) = result else { continue };

@@ -9,6 +9,7 @@
 use crate::device::Gpu;
 use crate::error::GpuError;
 use crate::kernel::{Access, Arena, Batch, Kernel};
+use crate::lock;
 use crate::memory::{scalars_of, words};
 use crate::shader::ntt::{self as shader, Direction, LEVELS_MAX};
 use ark_bn254::Fr;
@@ -16,7 +17,7 @@ use ark_ff::{FftField, Field};
 use popw_kernels::{Control, KernelError, Rows, Transform};
 use rayon::prelude::*;
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use wgpu::Buffer;
 
@@ -181,7 +182,7 @@ impl Transforms {
 
     /// Gives all memory back.
     pub(crate) fn release(&self) {
-        *self.state.lock().unwrap_or_else(PoisonError::into_inner) = State::default();
+        *lock(&self.state) = State::default();
     }
 
     /// All passes over `count` transforms of 2^`log_size` values that lie side by side.
@@ -224,7 +225,7 @@ impl Transforms {
         if transform == Transform::OddCoset && log_size == LOG_SIZE_MAX {
             return Err(KernelError::Domain { got: values.len() }.into());
         }
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = lock(&self.state);
         let domain = state.domain(gpu, log_size)?;
         let bytes = 32 * values.len() as u64;
         let (from, to) = (
@@ -259,7 +260,7 @@ impl Transforms {
     /// The passes of a transform over values that are on the device already, as often as asked: the shortest time.
     pub(crate) fn time(&self, gpu: &Gpu, values: &[Fr], runs: u32) -> Result<Duration, GpuError> {
         let log_size = log_size(values.len())?;
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = lock(&self.state);
         let domain = state.domain(gpu, log_size)?;
         let buffer = state.arena.get(gpu, "values", 32 * values.len() as u64)?;
         gpu.write(&buffer, 0, words(values));
@@ -294,12 +295,12 @@ impl Transforms {
         if log_size == LOG_SIZE_MAX {
             return Err(KernelError::Domain { got: size }.into());
         }
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = lock(&self.state);
         let domain = state.domain(gpu, log_size)?;
         let bytes = 32 * size as u64;
         let values = state.arena.get(gpu, "polynomials", 3 * bytes)?;
         let result = state.arena.take(gpu, QUOTIENT, bytes)?;
-        (0..size.div_ceil(PIECE)).into_par_iter().try_for_each_init(
+        let uploaded = (0..size.div_ceil(PIECE)).into_par_iter().try_for_each_init(
             || {
                 (
                     vec![Fr::default(); PIECE.min(size)],
@@ -315,8 +316,14 @@ impl Transforms {
                 gpu.write(&values, bytes + offset, words(b));
                 Ok::<_, KernelError>(())
             },
-        )?;
+        );
         let mut batch = Batch::new(gpu);
+        if let Err(error) = uploaded {
+            batch.clear(&values, 3 * bytes);
+            batch.submit()?;
+            state.arena.put(QUOTIENT, result);
+            return Err(error.into());
+        }
         let count = [size as u32];
         batch.run(&self.product, &[&values], &count, size as u64);
         self.run(
@@ -343,7 +350,7 @@ impl Transforms {
 
     /// Takes a quotient's buffer back.
     pub(crate) fn put(&self, quotient: Buffer) {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = lock(&self.state);
         state.arena.put(QUOTIENT, quotient);
     }
 }

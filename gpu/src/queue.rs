@@ -7,11 +7,12 @@
 
 use crate::device::Gpu;
 use crate::error::GpuError;
+use crate::lock;
 use crate::msm::{DeviceScalars, Msm, Part, Resident};
 use ark_bn254::G1Projective;
 use ark_ec::PrimeGroup;
 use popw_kernels::{CancelToken, Control, Sums};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant};
 use wgpu::Buffer;
 
@@ -60,10 +61,6 @@ pub(crate) struct Queue {
     turn: Mutex<()>,
 }
 
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 impl Queue {
     /// The sums of a task, and how long they took: if several ran as one, an equal part of that.
     pub(crate) fn sum(&self, gpu: &Gpu, msm: &Msm, task: Task, control: &Control<'_>) -> Answer {
@@ -73,8 +70,10 @@ impl Queue {
             answer: answer.clone(),
         });
         let _turn = lock(&self.turn);
+        let mut is_told = false;
         if answer.get().is_none() {
             let together = self.together(&answer);
+            is_told = together.len() == 1;
             let result = run(gpu, msm, &together, control);
             for (index, waiting) in together.iter().enumerate() {
                 let own = result.as_ref().map(|(sums, time)| (sums[index].clone(), *time));
@@ -83,6 +82,9 @@ impl Queue {
             }
         }
         control.check()?;
+        if !is_told {
+            control.advance(1.0);
+        }
         // Whoever took the task ended without an answer only if it panicked.
         answer.get().cloned().unwrap_or_else(|| {
             Err(GpuError::Driver {
@@ -148,4 +150,58 @@ fn run(
         first.for_each(|sum| *sum += G1Projective::generator());
     }
     Ok((sums, started.elapsed() / together.len() as u32))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tests::{WAYS, gpu};
+    use popw_kernels::{Bases, G1};
+
+    #[test]
+    fn what_waits_over_the_same_bases_runs_together() {
+        let Some(gpu) = gpu(WAYS[0]) else { return };
+        let bases = || Arc::new(Resident::new(&gpu, &Bases::<G1>::new(&[0; 64], 0).unwrap()).unwrap());
+        let (first, second) = (bases(), bases());
+        let scalars = gpu.buffer("scalars", 32).unwrap();
+        let queue = Queue::default();
+        let wait = |count, bases: &Arc<Resident>| {
+            let answer = Arc::new(OnceLock::new());
+            lock(&queue.waiting).push(Waiting {
+                task: Task {
+                    scalars: scalars.clone(),
+                    count,
+                    g1: vec![bases.clone()],
+                    g2: vec![(bases.clone(), count)],
+                },
+                answer: answer.clone(),
+            });
+            answer
+        };
+        let large = TOGETHER / 3;
+        let waiting = [
+            wait(1, &first),
+            wait(1, &second),
+            wait(2, &first),
+            wait(1, &first),
+            wait(large, &first),
+            wait(large, &first),
+            wait(large, &first),
+            wait(large, &first),
+            wait(TOGETHER, &first),
+            wait(TOGETHER, &first),
+        ];
+        let taken = |index: usize| queue.together(&waiting[index]).len();
+        assert_eq!(taken(3), 2, "the same count and bases, whoever came first");
+        assert_eq!(taken(0), 0, "that one ran already");
+        assert_eq!(taken(1), 1, "other bases");
+        assert_eq!(taken(2), 1, "another count");
+        assert_eq!(
+            (taken(7), taken(4) + taken(5) + taken(6)),
+            (3, 1),
+            "three fill a device"
+        );
+        assert_eq!((taken(8), taken(9)), (1, 1), "large ones run alone");
+        assert!(lock(&queue.waiting).is_empty());
+    }
 }

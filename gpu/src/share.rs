@@ -1,6 +1,7 @@
 //! How work is shared between device and CPU: [`Shares`] learns both rates from the work itself.
 
-use std::sync::{Mutex, PoisonError};
+use crate::lock;
+use std::sync::Mutex;
 use std::time::Duration;
 
 /// How much of a new measurement counts.
@@ -33,7 +34,7 @@ impl Shares {
     /// The device summed: so many bases of both groups took so long. What a base of the second group costs more than one of the first is learnt only from
     /// calls of one group alone.
     pub(crate) fn device(&self, g1: usize, g2: usize, time: Duration) {
-        let mut rates = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut rates = lock(&self.0);
         match (g1, g2) {
             (_, 0) => learn(&mut rates.device_g1, time, g1 as f64),
             _ => {
@@ -46,14 +47,14 @@ impl Shares {
 
     /// The CPU summed so many bases of the second group.
     pub(crate) fn cpu(&self, g2: usize, time: Duration) {
-        let mut rates = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut rates = lock(&self.0);
         learn(&mut rates.cpu_g2, time, g2 as f64);
     }
 
     /// The part of `g2` bases of the second group that the CPU is to sum while the device sums the others and `g1` of the first, so that both end together.
     /// Before both were measured, a sixteenth: to measure.
     pub(crate) fn of_cpu(&self, g1: usize, g2: usize) -> f64 {
-        let rates = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let rates = *lock(&self.0);
         let (Some(device), Some(cpu)) = (rates.device_g2, rates.cpu_g2) else {
             return 1.0 / 16.0;
         };

@@ -1,4 +1,4 @@
-//! Kernels of field arithmetic and points against arkworks, in both forms, on the adapters that this machine has.
+//! Kernels against arkworks and the CPU, in both forms, and the backend, on the adapters that this machine has.
 
 mod backend;
 mod field;

@@ -198,8 +198,8 @@ fn a_device_that_is_distrusted_is_not_used() {
     );
 }
 
-/// With 12 MiB all that is kept does not fit at once, nor do a sum's bases, scalars or entries fit one binding: they are cut. With 16 KiB nothing fits, the CPU
-/// does the work, and the device is asked the next time.
+/// With 12 MiB the bases cannot all be kept at once, and those of the second group are more than a binding: they are cut. With 16 KiB nothing fits, the CPU does
+/// the work, and the device is asked the next time.
 #[test]
 fn little_memory_is_enough() {
     let work = Work::new(1 << 15);

@@ -1,8 +1,9 @@
 //! Sums against arkworks, through the reference backend.
 
 use super::gpus;
+use super::{WAYS, options};
 use crate::msm::{DeviceCurve, DeviceScalars, Msm, Part, Resident};
-use crate::{Form, Gpu};
+use crate::{Form, Gpu, GpuOptions};
 use ark_bn254::Fr;
 use ark_ec::{AffineRepr, CurveGroup, PrimeGroup};
 use ark_ff::{AdditiveGroup, One, PrimeField, UniformRand};
@@ -245,4 +246,28 @@ fn power_of_two(span: u32) -> Scalar {
     let mut value = Scalar::default();
     value.0[span as usize / 64] = 1 << (span % 64);
     value
+}
+
+/// A binding of 64 KiB holds 512 bases of the second group and the entries of 16 windows of as many scalars.
+#[test]
+fn sums_in_pieces_and_in_runs_of_windows() {
+    let options = GpuOptions {
+        memory: Some(1 << 18),
+        ..options(WAYS[0])
+    };
+    let Some(gpu) = super::opened(Gpu::open(&options)) else {
+        return;
+    };
+    let msm = Msm::new(&gpu).unwrap();
+    assert!(msm.is_cut(&gpu, 1100), "the test's own figures");
+    let g1 = bytes_of::<G1>(&random_points::<G1>(1100));
+    let g2 = bytes_of::<G2>(&random_points::<G2>(1100));
+    for (name, scalars) in shapes(1100) {
+        let g1 = [
+            Bases::new(&g1, 0).unwrap(),
+            Bases::new(&g1[64 * 600..], 600).unwrap(),
+        ];
+        let g2 = [Bases::new(&g2[128 * 30..128 * 700], 30).unwrap()];
+        check(&gpu, &msm, name, &scalars, &g1, &g2);
+    }
 }
