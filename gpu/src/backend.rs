@@ -39,8 +39,6 @@ pub struct Wgpu {
     queue: Queue,
     /// Where scalars are uploaded to.
     uploads: Mutex<Arena>,
-    /// Held while a thread works with a device that serves one thread at a time.
-    alone: Mutex<()>,
     scalars_min: usize,
     /// The device is not asked any more.
     out: AtomicBool,
@@ -80,7 +78,6 @@ impl Wgpu {
             shares: Shares::default(),
             queue: Queue::default(),
             uploads: Mutex::default(),
-            alone: Mutex::default(),
             scalars_min: options.scalars_min.unwrap_or(SCALARS_MIN),
             out: AtomicBool::new(false),
             gpu,
@@ -181,13 +178,11 @@ impl Wgpu {
         if size < self.scalars_min || !self.is_in_use() {
             return cpu();
         }
-        let alone = self.gpu.is_single_threaded().then(|| lock(&self.alone));
         match device() {
             Ok(result) => Ok(result),
             Err(GpuError::Kernel(error)) => Err(error),
             Err(error) => {
                 self.fail(&error);
-                drop(alone);
                 cpu()
             }
         }
@@ -196,6 +191,7 @@ impl Wgpu {
     /// Warns. A device that is short of memory lets go of what it keeps; with any other failure it is out.
     fn fail(&self, error: &GpuError) {
         (self.warn)(error);
+        let _turn = self.gpu.turn();
         self.keep.clear();
         self.msm.release();
         self.transforms.release();
@@ -215,6 +211,7 @@ impl Wgpu {
         control: &Control<'_>,
     ) -> Result<(Sums, Duration), GpuError> {
         let (gpu, keep) = (&self.gpu, &self.keep);
+        let _turn = gpu.turn();
         let g1 = g1.iter().map(|bases| keep.get(gpu, bases));
         let g2 = g2
             .iter()
@@ -316,8 +313,12 @@ impl Wgpu {
         control: &Control<'_>,
     ) -> Result<G1Projective, GpuError> {
         let gpu = &self.gpu;
-        let bases = self.keep.get(gpu, bases)?;
+        let bases = {
+            let _turn = gpu.turn();
+            self.keep.get(gpu, bases)?
+        };
         let values = self.transforms.quotient(gpu, size, rows, control)?;
+        let _turn = gpu.turn();
         control.advance(0.5);
         let half = |part: f64| control.advance(part / 2.0);
         let halves = Control::new(control.cancel_token(), &half);
@@ -329,7 +330,7 @@ impl Wgpu {
         };
         let result = self.queue.sum(gpu, &self.msm, task, &halves);
         self.erase(&values)?;
-        self.transforms.put(values);
+        self.transforms.put_quotient(values);
         Ok(result?.0.g1.first().copied().unwrap_or_default())
     }
 }
@@ -390,9 +391,11 @@ impl Backend for Wgpu {
     ) -> Result<Vec<Scalar>, KernelError> {
         let device = || {
             let values = self.transforms.quotient(&self.gpu, size, rows, control)?;
+            let turn = self.gpu.turn();
             let bytes = self.gpu.read(&values, 32 * size as u64)?;
             self.erase(&values)?;
-            self.transforms.put(values);
+            self.transforms.put_quotient(values);
+            drop(turn);
             control.advance(1.0);
             Ok(scalars_of(&bytes))
         };

@@ -7,7 +7,7 @@ use crate::lock;
 use crate::shader::field::Form;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 use wgpu::{
     AdapterInfo, Backends, BufferDescriptor, BufferUsages, DeviceDescriptor, Features, Instance,
@@ -91,8 +91,8 @@ pub(crate) struct Inner {
     fail: Option<FailPoint>,
     /// What the fail-point counts.
     fuse: AtomicU32,
-    /// Held while a thread writes to a device that serves one thread at a time.
-    writing: Mutex<()>,
+    /// See [`Gpu::turn`].
+    turn: Mutex<()>,
 }
 
 /// Names of kernels that ran and how long each took.
@@ -249,7 +249,7 @@ impl Gpu {
             profile: Mutex::default(),
             fail: options.fail,
             fuse: AtomicU32::new(0),
-            writing: Mutex::default(),
+            turn: Mutex::default(),
         })))
     }
 
@@ -386,8 +386,14 @@ impl Gpu {
 
     /// Writes to a buffer, before what is submitted next.
     pub(crate) fn write(&self, buffer: &wgpu::Buffer, offset: u64, bytes: &[u8]) {
-        let _alone = self.is_single_threaded().then(|| lock(&self.0.writing));
         self.0.queue.write_buffer(buffer, offset, bytes);
+    }
+
+    /// To be held by whoever asks anything of a device that serves one thread at a time; with any other device it holds up nobody.
+    ///
+    /// Never around work for rayon: a worker that waits for such work takes up other work meanwhile, which may be another proof that wants its turn.
+    pub(crate) fn turn(&self) -> Option<MutexGuard<'_, ()>> {
+        self.is_single_threaded().then(|| lock(&self.0.turn))
     }
 
     /// Does the device serve one thread at a time? GL has one context, and wgpu gives up on a thread that waits a second for it: callers take turns instead.

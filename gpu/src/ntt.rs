@@ -4,6 +4,8 @@
 //! coset's shift in that order, and the transform onto the coset goes back to natural order. The three polynomials lie side by side in one buffer, so that each
 //! pass is one dispatch.
 //!
+//! No lock is held while rayon works, and all work for rayon is outside of [`Gpu::turn`], which says why.
+//!
 //! Depends on: [`crate::kernel`], [`crate::shader::ntt`]. Where to go next: [`crate::backend`].
 
 use crate::device::Gpu;
@@ -20,6 +22,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use wgpu::Buffer;
+use zeroize::Zeroizing;
 
 /// Threads of a group.
 const GROUP: u32 = 64;
@@ -55,22 +58,24 @@ impl Domain {
         let inverse = |value: Fr| value.inverse().unwrap_or_default();
         let inverse_size = inverse(Fr::from(size as u64));
         let form = gpu.form();
-        let table = |label, first: Fr, base: Fr, count: usize| {
-            gpu.upload(label, words(&powers(shader::factor(form, first), base, count)))
-        };
         let one = Fr::from(1u64);
+        let table = |first, base, count| powers(shader::factor(form, first), base, count);
+        let roots = table(one, root, size.div_ceil(2));
+        let inverse_roots = table(one, inverse(root), size.div_ceil(2));
+        let plain_shifts = table(one, shift, size);
         let shifts = powers(shader::factor(form, inverse_size), shift, size);
         let reversed: Vec<Fr> = (0..size)
             .into_par_iter()
             .map(|i| shifts[reverse_bits(i, log_size)])
             .collect();
+        let _turn = gpu.turn();
         Ok(Self {
-            roots: table("roots", one, root, size.div_ceil(2))?,
-            inverse_roots: table("inverse roots", one, inverse(root), size.div_ceil(2))?,
-            shifts: table("shifts", one, shift, size)?,
+            roots: gpu.upload("roots", words(&roots))?,
+            inverse_roots: gpu.upload("inverse roots", words(&inverse_roots))?,
+            shifts: gpu.upload("shifts", words(&plain_shifts))?,
             reversed_shifts: gpu.upload("reversed shifts", words(&reversed))?,
-            one: table("one", one, one, 1)?,
-            inverse_size: table("inverse size", inverse_size, one, 1)?,
+            one: gpu.upload("one", words(&[shader::factor(form, one)]))?,
+            inverse_size: gpu.upload("inverse size", words(&[shader::factor(form, inverse_size)]))?,
         })
     }
 }
@@ -95,7 +100,10 @@ fn powers(first: Fr, base: Fr, count: usize) -> Vec<Fr> {
     values
 }
 
-/// The buffer that is lent.
+/// Buffers that work takes for itself.
+const VALUES: &str = "values";
+const REVERSED: &str = "reversed";
+const POLYNOMIALS: &str = "polynomials";
 const QUOTIENT: &str = "quotient";
 
 /// The kernels, and the tables of the domains that were asked for.
@@ -112,21 +120,6 @@ pub(crate) struct Transforms {
 struct State {
     domains: HashMap<u32, Arc<Domain>>,
     arena: Arena,
-}
-
-impl State {
-    fn domain(&mut self, gpu: &Gpu, log_size: u32) -> Result<Arc<Domain>, GpuError> {
-        if let Some(domain) = self.domains.get(&log_size) {
-            return Ok(domain.clone());
-        }
-        // Two sizes at most: a proof has one.
-        if self.domains.len() > 1 {
-            self.domains.clear();
-        }
-        let domain = Arc::new(Domain::new(gpu, log_size)?);
-        self.domains.insert(log_size, domain.clone());
-        Ok(domain)
-    }
 }
 
 fn log_size(size: usize) -> Result<u32, GpuError> {
@@ -185,6 +178,31 @@ impl Transforms {
         *lock(&self.state) = State::default();
     }
 
+    /// The tables of a domain. Two callers may make the same ones at once: neither waits.
+    fn domain(&self, gpu: &Gpu, log_size: u32) -> Result<Arc<Domain>, GpuError> {
+        if let Some(domain) = lock(&self.state).domains.get(&log_size) {
+            return Ok(domain.clone());
+        }
+        let domain = Arc::new(Domain::new(gpu, log_size)?);
+        let _turn = gpu.turn();
+        let domains = &mut lock(&self.state).domains;
+        // Two sizes at most: a proof has one.
+        if domains.len() > 1 {
+            domains.clear();
+        }
+        domains.insert(log_size, domain.clone());
+        Ok(domain)
+    }
+
+    /// A buffer that is the caller's until [`Self::put`], both in the caller's turn.
+    fn take(&self, gpu: &Gpu, label: &'static str, bytes: u64) -> Result<Buffer, GpuError> {
+        lock(&self.state).arena.take(gpu, label, bytes)
+    }
+
+    fn put(&self, label: &'static str, buffer: Buffer) {
+        lock(&self.state).arena.put(label, buffer);
+    }
+
     /// All passes over `count` transforms of 2^`log_size` values that lie side by side.
     fn run(
         &self,
@@ -225,13 +243,10 @@ impl Transforms {
         if transform == Transform::OddCoset && log_size == LOG_SIZE_MAX {
             return Err(KernelError::Domain { got: values.len() }.into());
         }
-        let mut state = lock(&self.state);
-        let domain = state.domain(gpu, log_size)?;
+        let domain = self.domain(gpu, log_size)?;
         let bytes = 32 * values.len() as u64;
-        let (from, to) = (
-            state.arena.get(gpu, "values", bytes)?,
-            state.arena.get(gpu, "reversed", bytes)?,
-        );
+        let turn = gpu.turn();
+        let (from, to) = (self.take(gpu, VALUES, bytes)?, self.take(gpu, REVERSED, bytes)?);
         gpu.write(&from, 0, words(values));
         let mut batch = Batch::new(gpu);
         let (roots, factors, factor) = match transform {
@@ -249,7 +264,11 @@ impl Transforms {
         let given = [values.len() as u32, log_size];
         batch.run(&self.reverse, &[&from, factor, &to], &given, values.len() as u64);
         batch.submit()?;
-        let result = scalars_of(&gpu.read(&to, bytes)?);
+        let result = gpu.read(&to, bytes)?;
+        self.put(VALUES, from);
+        self.put(REVERSED, to);
+        drop(turn);
+        let result = scalars_of(&result);
         values
             .par_iter_mut()
             .zip(result)
@@ -260,9 +279,9 @@ impl Transforms {
     /// The passes of a transform over values that are on the device already, as often as asked: the shortest time.
     pub(crate) fn time(&self, gpu: &Gpu, values: &[Fr], runs: u32) -> Result<Duration, GpuError> {
         let log_size = log_size(values.len())?;
-        let mut state = lock(&self.state);
-        let domain = state.domain(gpu, log_size)?;
-        let buffer = state.arena.get(gpu, "values", 32 * values.len() as u64)?;
+        let domain = self.domain(gpu, log_size)?;
+        let _turn = gpu.turn();
+        let buffer = self.take(gpu, VALUES, 32 * values.len() as u64)?;
         gpu.write(&buffer, 0, words(values));
         let mut best = Duration::MAX;
         for _ in 0..=runs {
@@ -280,10 +299,11 @@ impl Transforms {
             gpu.wait()?;
             best = best.min(started.elapsed());
         }
+        self.put(VALUES, buffer);
         Ok(best)
     }
 
-    /// See [`popw_kernels::Backend::quotient`]: the values, eight words each, on the device, in a buffer that the caller gives back with [`Self::put`].
+    /// See [`popw_kernels::Backend::quotient`]: the values, eight words each, on the device, in a buffer that the caller gives back with [`Self::put_quotient`].
     pub(crate) fn quotient(
         &self,
         gpu: &Gpu,
@@ -295,33 +315,23 @@ impl Transforms {
         if log_size == LOG_SIZE_MAX {
             return Err(KernelError::Domain { got: size }.into());
         }
-        let mut state = lock(&self.state);
-        let domain = state.domain(gpu, log_size)?;
+        let domain = self.domain(gpu, log_size)?;
         let bytes = 32 * size as u64;
-        let values = state.arena.get(gpu, "polynomials", 3 * bytes)?;
-        let result = state.arena.take(gpu, QUOTIENT, bytes)?;
-        let uploaded = (0..size.div_ceil(PIECE)).into_par_iter().try_for_each_init(
-            || {
-                (
-                    vec![Fr::default(); PIECE.min(size)],
-                    vec![Fr::default(); PIECE.min(size)],
-                )
-            },
-            |(a, b), piece| {
-                control.check()?;
-                let range = piece * PIECE..((piece + 1) * PIECE).min(size);
-                let offset = 32 * range.start as u64;
-                rows(range, a, b);
-                gpu.write(&values, offset, words(a));
-                gpu.write(&values, bytes + offset, words(b));
-                Ok::<_, KernelError>(())
-            },
-        );
+        let (values, result) = {
+            let _turn = gpu.turn();
+            (
+                self.take(gpu, POLYNOMIALS, 3 * bytes)?,
+                self.take(gpu, QUOTIENT, bytes)?,
+            )
+        };
+        let uploaded = self.upload_rows(gpu, size, rows, control, &values);
+        let _turn = gpu.turn();
         let mut batch = Batch::new(gpu);
         if let Err(error) = uploaded {
             batch.clear(&values, 3 * bytes);
             batch.submit()?;
-            state.arena.put(QUOTIENT, result);
+            self.put(POLYNOMIALS, values);
+            self.put(QUOTIENT, result);
             return Err(error.into());
         }
         let count = [size as u32];
@@ -345,12 +355,53 @@ impl Transforms {
         // The polynomials are made of the witness.
         batch.clear(&values, 3 * bytes);
         batch.submit()?;
+        self.put(POLYNOMIALS, values);
         Ok(result)
     }
 
-    /// Takes a quotient's buffer back.
-    pub(crate) fn put(&self, quotient: Buffer) {
-        let mut state = lock(&self.state);
-        state.arena.put(QUOTIENT, quotient);
+    /// Evaluates all rows and writes those of A to the first polynomial, those of B to the second.
+    fn upload_rows(
+        &self,
+        gpu: &Gpu,
+        size: usize,
+        rows: &Rows<'_>,
+        control: &Control<'_>,
+        values: &Buffer,
+    ) -> Result<(), KernelError> {
+        type Piece = (usize, [Zeroizing<Vec<Fr>>; 2]);
+        let empty = |piece: usize| -> Piece {
+            let start = piece * PIECE;
+            let count = PIECE.min(size - start);
+            (
+                start,
+                [(); 2].map(|()| Zeroizing::new(vec![Fr::default(); count])),
+            )
+        };
+        let evaluate = |piece: &mut Piece| {
+            control.check()?;
+            let (start, [a, b]) = piece;
+            rows(*start..*start + a.len(), a, b);
+            Ok::<_, KernelError>(())
+        };
+        let write = |(start, polynomials): &Piece| {
+            for (polynomial, part) in polynomials.iter().enumerate() {
+                gpu.write(values, 32 * (polynomial * size + start) as u64, words(part));
+            }
+        };
+        let pieces = (0..size.div_ceil(PIECE)).into_par_iter().map(empty);
+        let evaluated = pieces.map(|mut piece| evaluate(&mut piece).map(|()| piece));
+        if !gpu.is_single_threaded() {
+            return evaluated.try_for_each(|piece| piece.map(|piece| write(&piece)));
+        }
+        // Whoever evaluates is a worker of rayon's and must not wait for a turn.
+        let pieces = evaluated.collect::<Result<Vec<Piece>, KernelError>>()?;
+        let _turn = gpu.turn();
+        pieces.iter().for_each(write);
+        Ok(())
+    }
+
+    /// Takes a quotient's buffer back, in the caller's turn.
+    pub(crate) fn put_quotient(&self, quotient: Buffer) {
+        self.put(QUOTIENT, quotient);
     }
 }

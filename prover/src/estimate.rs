@@ -77,6 +77,15 @@ struct Known {
     seconds: f64,
 }
 
+impl Known {
+    fn rate(&self) -> Option<f64> {
+        match self.proofs {
+            0 => self.sampled,
+            proofs => Some(self.seconds / f64::from(proofs)),
+        }
+    }
+}
+
 impl Rate {
     /// A proof was made.
     pub(crate) fn record(&self, key: &Zkey, took: Duration) {
@@ -87,11 +96,15 @@ impl Rate {
 
     /// The mean of the proofs so far; if there are none, that of a sum over points of a key, made once.
     pub(crate) fn measured(&self, backend: &dyn Backend, points: &[u8]) -> f64 {
-        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if known.proofs > 0 {
-            return known.seconds / f64::from(known.proofs);
+        let known = || self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(rate) = known().rate() {
+            return rate;
         }
-        *known.sampled.get_or_insert_with(|| sample(backend, points))
+        // Without the lock: a worker of rayon's that waits for the sample may take up a proof that wants it.
+        let sampled = sample(backend, points);
+        let mut known = known();
+        known.sampled = Some(sampled);
+        known.rate().unwrap_or(sampled)
     }
 }
 

@@ -37,7 +37,7 @@ use popw_verifier::{KeyError, Verifier, VerifyError};
 use rayon::{ThreadPool, ThreadPoolBuildError};
 use sha2::{Digest, Sha256};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 use zeroize::Zeroizing;
 
@@ -56,7 +56,7 @@ pub struct Prover {
     /// Of the key's bytes and the tables'.
     residence: Residence,
     /// Made by the first proof, kept for the others.
-    rows: Mutex<Option<Arc<Rows>>>,
+    rows: OnceLock<Rows>,
     rate: Rate,
 }
 
@@ -180,7 +180,7 @@ impl Prover {
             path: None,
             tables: None,
             residence: Residence::new(),
-            rows: Mutex::default(),
+            rows: OnceLock::new(),
             rate: Rate::default(),
         })
     }
@@ -220,9 +220,7 @@ impl Prover {
 
     /// What a proof takes: see [`Estimate`]. The first call may measure for some milliseconds.
     pub fn estimate(&self) -> Estimate {
-        let rows = self.rows.lock().unwrap_or_else(PoisonError::into_inner);
-        let permuted = rows.as_ref().is_some_and(|rows| rows.is_permuted());
-        drop(rows);
+        let permuted = self.rows.get().is_some_and(Rows::is_permuted);
         let rate = || {
             let points = self.key.a();
             self.pool.install(|| self.rate.measured(self.backend(), points))
@@ -359,14 +357,15 @@ impl Prover {
         Ok(backend.quotient_sum(domain, &evaluate, h, control)?)
     }
 
-    fn rows(&self, cancel: &CancelToken) -> Result<Arc<Rows>, ProverError> {
-        let mut known = self.rows.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(rows) = known.as_ref() {
-            return Ok(rows.clone());
+    /// Two first proofs at once may both make them. Neither waits for the other: a worker that waits takes up other work, which may be the proof that it
+    /// waits for.
+    fn rows(&self, cancel: &CancelToken) -> Result<&Rows, ProverError> {
+        if let Some(rows) = self.rows.get() {
+            return Ok(rows);
         }
         let domain = self.key.header().domain_size as usize;
-        let rows = Arc::new(Rows::new(&self.key.coefficients(), domain, cancel)?);
-        Ok(known.insert(rows).clone())
+        let rows = Rows::new(&self.key.coefficients(), domain, cancel)?;
+        Ok(self.rows.get_or_init(|| rows))
     }
 
     /// Tables are used if their file is there, made from this key, and fits into the caller's memory.

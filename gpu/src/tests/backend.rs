@@ -12,6 +12,10 @@ use popw_kernels::{
 };
 use std::ops::Range;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+/// Whoever has no answer by then never will: the work takes seconds.
+const STUCK: Duration = Duration::from_secs(300);
 
 type Warnings = Arc<Mutex<Vec<GpuError>>>;
 
@@ -63,20 +67,34 @@ impl Work {
         )
     }
 
+    fn rows(&self, range: Range<usize>, a: &mut [Fr], b: &mut [Fr]) {
+        a.copy_from_slice(&self.values[range.clone()]);
+        b.iter_mut()
+            .zip(range)
+            .for_each(|(b, index)| *b = self.values[self.values.len() - 1 - index]);
+    }
+
+    /// The part without sums.
+    fn transform(
+        &self,
+        backend: &dyn Backend,
+        token: &CancelToken,
+    ) -> Result<(Vec<Fr>, Vec<Scalar>), KernelError> {
+        let control = Control::silent(token);
+        let mut transformed = self.values.clone();
+        backend.ntt(&mut transformed, Transform::OddCoset, &control)?;
+        let rows = |range: Range<usize>, a: &mut [Fr], b: &mut [Fr]| self.rows(range, a, b);
+        Ok((transformed, backend.quotient(self.values.len(), &rows, &control)?))
+    }
+
     fn run(&self, backend: &dyn Backend, token: &CancelToken) -> Result<Outcome, KernelError> {
         let control = Control::silent(token);
         let size = self.values.len();
-        let rows = |range: Range<usize>, a: &mut [Fr], b: &mut [Fr]| {
-            a.copy_from_slice(&self.values[range.clone()]);
-            b.iter_mut()
-                .zip(range)
-                .for_each(|(b, index)| *b = self.values[size - 1 - index]);
-        };
+        let rows = |range: Range<usize>, a: &mut [Fr], b: &mut [Fr]| self.rows(range, a, b);
         let (g1, g2) = self.bases();
-        let mut transformed = self.values.clone();
-        backend.ntt(&mut transformed, Transform::OddCoset, &control)?;
+        let (transformed, quotient) = self.transform(backend, token)?;
         Ok(Outcome {
-            quotient: backend.quotient(size, &rows, &control)?,
+            quotient,
             quotient_sum: backend.quotient_sum(size, &rows, &g1[0], &control)?,
             sums: backend.msm(&self.scalars, &g1, &g2, &control)?,
             transformed,
@@ -262,6 +280,37 @@ fn callers_that_come_together_get_their_own_sums() {
                 });
             }
         });
+        assert!(wgpu.is_in_use() && warnings.lock().unwrap().is_empty(), "{way:?}");
+    }
+}
+
+/// Proofs that share a pool: a worker that waits for a part of one takes up another, and must not hold what that one waits for.
+#[test]
+fn callers_that_share_a_pool_do_not_wait_for_themselves() {
+    // Rows of several pieces, so that there is something to wait for. Sums of so many take software minutes: those are of fewer.
+    let (large, small) = (Arc::new(Work::new(1 << 15)), Arc::new(Work::new(1 << 9)));
+    let transformed = large.transform(backend::fastest().as_ref(), &CancelToken::new());
+    let expected = Arc::new((transformed, small.expected()));
+    for way in [WAYS[0], WAYS[2]] {
+        let Some((wgpu, warnings)) = wgpu(options(way)) else {
+            continue;
+        };
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(4).build().unwrap();
+        let (sender, receiver) = std::sync::mpsc::channel();
+        let callers = 12;
+        for _ in 0..callers {
+            let (wgpu, sender) = (wgpu.clone(), sender.clone());
+            let (large, small, expected) = (large.clone(), small.clone(), expected.clone());
+            pool.spawn(move || {
+                let transformed = large.transform(wgpu.as_ref(), &CancelToken::new());
+                let all = small.run(wgpu.as_ref(), &CancelToken::new()).unwrap();
+                sender.send((transformed, all) == *expected).unwrap();
+            });
+        }
+        for _ in 0..callers {
+            let same = receiver.recv_timeout(STUCK);
+            assert_eq!(same, Ok(true), "{way:?}");
+        }
         assert!(wgpu.is_in_use() && warnings.lock().unwrap().is_empty(), "{way:?}");
     }
 }
