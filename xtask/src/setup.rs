@@ -23,6 +23,9 @@ const BROWSERS: [&str; 3] = ["chromium", "chromium-browser", "google-chrome"];
 /// Vulkan and GL on the CPU, Debian's names.
 const GPU: [&str; 4] = ["libegl1", "libgl1-mesa-dri", "libvulkan1", "mesa-vulkan-drivers"];
 
+/// The service's other store, Debian's name.
+const DATABASE: &str = "postgresql-15";
+
 /// The command.
 pub(crate) fn run(workspace: &Workspace, args: Args) -> Result<(), Error> {
     args.rest(0)?;
@@ -35,7 +38,7 @@ pub(crate) fn install(workspace: &Workspace) -> Result<(), Error> {
     install_packages(workspace)
 }
 
-/// A browser, if there is none, and what is missing of the software GPU. A machine where it cannot be installed has to do without: the tests that need
+/// A browser, if there is none, and what is missing of the software GPU and of the database. A machine where it cannot be installed has to do without: the tests that need
 /// it say so.
 fn install_system_packages() {
     let folders = env::var_os("PATH").unwrap_or_default();
@@ -43,7 +46,11 @@ fn install_system_packages() {
     if !is_there("apt-get") {
         return;
     }
-    let mut missing: Vec<&str> = GPU.into_iter().filter(|package| !is_installed(package)).collect();
+    let mut missing: Vec<&str> = GPU
+        .into_iter()
+        .chain([DATABASE])
+        .filter(|package| !is_installed(package))
+        .collect();
     if !BROWSERS.into_iter().any(is_there) {
         missing.push("chromium");
     }

@@ -1,0 +1,37 @@
+//! popw's proving service: jobs over gRPC, a durable queue, workers here and on other machines.
+//!
+//! `submit -> store -> lease -> proof -> verified -> store -> whoever waits`
+//!
+//! | module | what it is for |
+//! |---|---|
+//! | [`job`] | the life of a job, as rules without a database, a clock or a network. Start here |
+//! | [`store`] | where jobs are kept: SQLite, PostgreSQL, and the model that both are compared with |
+//! | [`queue`] | everything that happens to a job: who may, with which key, with which file, and who is told |
+//! | [`hub`] | who watches which job, and progress |
+//! | [`keys`], [`memory`] | the proving keys of a process; its memory for proofs |
+//! | [`board`], [`worker`], [`proving`] | what a worker asks of a coordinator; its threads; what it does with a job |
+//! | [`grpc`], [`auth`] | the protocol on top of the queue; who calls, and what they may |
+//! | [`remote`] | clients: a connection, and the board of a worker on another machine |
+//! | [`server`] | all of it in one process, started and stopped |
+//! | [`id`] | names |
+//!
+//! Depends on: `popw-prover` for proofs, tonic for gRPC, rusqlite and tokio-postgres for the stores.
+
+#![forbid(unsafe_code)]
+
+pub mod auth;
+pub mod board;
+mod clock;
+pub mod grpc;
+pub mod hub;
+pub mod id;
+pub mod job;
+pub mod keys;
+pub mod memory;
+pub mod proto;
+pub mod proving;
+pub mod queue;
+pub mod remote;
+pub mod server;
+pub mod store;
+pub mod worker;

@@ -1,0 +1,626 @@
+//! The service over gRPC, in this process: from a submission to a proof, and every way in which it refuses.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+mod common;
+
+use common::circuit::Squares;
+use common::{Folder, postgres};
+use popw_prover::Options;
+use popw_service::auth::new_api_key;
+use popw_service::board::{Board, BoardError};
+use popw_service::id::Digest;
+use popw_service::job::{Outcome, State};
+use popw_service::keys::{Key, Keys};
+use popw_service::proto::prover_client::ProverClient;
+use popw_service::proto::{self, JobState, upload_witness_request::Part};
+use popw_service::queue::Settings;
+use popw_service::remote::{Address, Connection, Remote, connect, reason};
+use popw_service::server::{Service, ServiceOptions, StartError};
+use popw_service::store::{Blobs, Limits};
+use popw_service::worker::{Worker, WorkerOptions};
+use std::sync::Arc;
+use std::time::Duration;
+use tonic::{Code, Status};
+
+/// Of every job in these tests.
+const MEMORY: u64 = 1 << 30;
+
+fn worker(name: &str) -> WorkerOptions {
+    WorkerOptions {
+        name: name.to_owned(),
+        backend: "cpu".to_owned(),
+        threads: 2,
+        slots: 1,
+        memory: MEMORY,
+    }
+}
+
+fn options(folder: &Folder, squares: &Squares) -> ServiceOptions {
+    ServiceOptions {
+        data: folder.0.clone(),
+        listen: ([127, 0, 0, 1], 0).into(),
+        database: None,
+        keys: squares.keys(),
+        worker: Some(worker("local")),
+        callers: None,
+        calls_per_second: 1_000,
+        tls: None,
+        plaintext: false,
+        settings: Settings {
+            lease: Duration::from_secs(2),
+            ..Settings::default()
+        },
+    }
+}
+
+fn address(service: &Service, api_key: Option<&str>) -> Address {
+    Address {
+        url: format!("http://{}", service.address()),
+        api_key: api_key.map(str::to_owned),
+        ..Address::default()
+    }
+}
+
+fn client(service: &Service, api_key: Option<&str>) -> ProverClient<Connection> {
+    ProverClient::new(connect(&address(service, api_key)).unwrap())
+}
+
+fn key_name(squares: &Squares) -> Option<proto::KeyName> {
+    Some(proto::KeyName {
+        circuit_id: squares.name.circuit.to_string(),
+        verifying_key_hash: squares.name.key.to_string(),
+    })
+}
+
+async fn upload(client: &mut ProverClient<Connection>, sha256: String, bytes: &[u8]) -> Result<bool, Status> {
+    let header = proto::upload_witness_request::Header {
+        sha256,
+        bytes: bytes.len() as u64,
+    };
+    let mut parts = vec![Part::Header(header)];
+    parts.extend(bytes.chunks(1 << 16).map(|chunk| Part::Chunk(chunk.to_vec())));
+    let parts = parts
+        .into_iter()
+        .map(|part| proto::UploadWitnessRequest { part: Some(part) });
+    let answer = client.upload_witness(tokio_stream::iter(parts)).await?;
+    Ok(answer.into_inner().known)
+}
+
+fn request(squares: &Squares, request_id: &str, witness: &[u8]) -> proto::SubmitJobRequest {
+    let work = proto::AssignmentWork {
+        witness_sha256: Digest::of(witness).to_string(),
+    };
+    proto::SubmitJobRequest {
+        request_id: request_id.to_owned(),
+        key: key_name(squares),
+        work: Some(proto::Work {
+            work: Some(proto::work::Work::Assignment(work)),
+        }),
+        ..proto::SubmitJobRequest::default()
+    }
+}
+
+/// Uploads and submits.
+async fn submit(
+    client: &mut ProverClient<Connection>,
+    squares: &Squares,
+    request_id: &str,
+    witness: &[u8],
+) -> Result<proto::Job, Status> {
+    upload(client, Digest::of(witness).to_string(), witness).await?;
+    let answer = client.submit_job(request(squares, request_id, witness)).await?;
+    Ok(answer.into_inner().job.unwrap())
+}
+
+/// The job at its end, and the states on the way.
+async fn end(client: &mut ProverClient<Connection>, id: &str) -> (proto::Job, Vec<JobState>) {
+    let watch = proto::WatchJobRequest {
+        id: id.to_owned(),
+        after_revision: 0,
+    };
+    let mut views = client.watch_job(watch).await.unwrap().into_inner();
+    let (mut states, mut last, mut revision, mut done) = (Vec::new(), None, 0, 0.0);
+    while let Some(view) = views.message().await.unwrap() {
+        let job = view.job.unwrap();
+        assert!(job.revision >= revision, "revisions only grow");
+        if let Some(progress) = job.progress.as_ref().filter(|_| job.revision == revision) {
+            assert!(progress.done >= done, "progress only grows");
+            done = progress.done;
+        }
+        revision = job.revision;
+        if states.last() != Some(&job.state()) {
+            states.push(job.state());
+        }
+        last = Some(job);
+    }
+    (last.unwrap(), states)
+}
+
+fn refused<T: std::fmt::Debug>(answer: Result<T, Status>, code: Code, why: &str) {
+    let status = answer.unwrap_err();
+    assert_eq!(
+        (status.code(), reason(&status).as_deref()),
+        (code, Some(why)),
+        "{status}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_witness_becomes_a_proof_once() {
+    let (folder, squares) = (Folder::new(), Squares::new(500));
+    let service = Service::start(options(&folder, &squares)).await.unwrap();
+    let mut client = client(&service, None);
+    let witness = squares.witness(3);
+    let job = submit(&mut client, &squares, "first", &witness).await.unwrap();
+    let (ended, states) = end(&mut client, &job.id).await;
+    assert_eq!(states.last(), Some(&JobState::Succeeded), "{ended:?}");
+    // The same request again is the same job, and the file is there already.
+    assert!(
+        upload(&mut client, Digest::of(&witness).to_string(), &witness)
+            .await
+            .unwrap()
+    );
+    let again = client
+        .submit_job(request(&squares, "first", &witness))
+        .await
+        .unwrap()
+        .into_inner();
+    assert!(again.known);
+    assert_eq!(again.job.unwrap(), ended);
+    let id = job.id.clone();
+    let proof = client
+        .get_proof(proto::GetProofRequest { id })
+        .await
+        .unwrap()
+        .into_inner()
+        .proof
+        .unwrap();
+    let mut verify = proto::VerifyRequest {
+        key: key_name(&squares),
+        proof_json: proof.proof_json.clone(),
+        public_json: proof.public_json.clone(),
+    };
+    assert!(client.verify(verify.clone()).await.unwrap().into_inner().valid);
+    verify.public_json = "[\"5\"]".to_owned();
+    let verdict = client.verify(verify).await.unwrap().into_inner();
+    assert!(!verdict.valid && !verdict.reason.is_empty());
+    let entry = |public: &str| proto::batch_verify_request::Entry {
+        proof_json: proof.proof_json.clone(),
+        public_json: public.to_owned(),
+    };
+    let batch = proto::BatchVerifyRequest {
+        key: key_name(&squares),
+        entries: vec![
+            entry(&proof.public_json),
+            entry("[\"5\"]"),
+            entry(&proof.public_json),
+        ],
+    };
+    let verdict = client.batch_verify(batch).await.unwrap().into_inner();
+    assert_eq!((verdict.valid, verdict.refused), (false, vec![1]));
+    // One call for all.
+    let prove = proto::ProveRequest {
+        request_id: "at-once".to_owned(),
+        key: key_name(&squares),
+        witness: squares.witness(5),
+    };
+    let proven = client.prove(prove).await.unwrap().into_inner();
+    assert_eq!(proven.job.unwrap().state(), JobState::Succeeded);
+    assert_ne!(proven.proof.unwrap().public_json, proof.public_json);
+    let circuits = client
+        .list_circuits(proto::ListCircuitsRequest {})
+        .await
+        .unwrap()
+        .into_inner()
+        .circuits;
+    assert!(circuits.len() == 1 && circuits[0].dev && circuits[0].key == key_name(&squares));
+    service.stop(Duration::from_secs(5)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn jobs_outlive_their_service() {
+    let (folder, squares) = (Folder::new(), Squares::new(500));
+    let without = |options: ServiceOptions| ServiceOptions {
+        worker: None,
+        ..options
+    };
+    let service = Service::start(without(options(&folder, &squares))).await.unwrap();
+    let job = submit(&mut client(&service, None), &squares, "kept", &squares.witness(3))
+        .await
+        .unwrap();
+    assert_eq!(job.state(), JobState::Queued);
+    service.stop(Duration::ZERO).await;
+    let service = loop {
+        // The first lets go of its database a moment later.
+        match Service::start(options(&folder, &squares)).await {
+            Ok(service) => break service,
+            Err(StartError::Store(_)) => tokio::time::sleep(Duration::from_millis(20)).await,
+            Err(error) => panic!("{error}"),
+        }
+    };
+    let (ended, _) = end(&mut client(&service, None), &job.id).await;
+    assert_eq!(ended.state(), JobState::Succeeded);
+    service.stop(Duration::from_secs(5)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cancelled_job_frees_its_worker() {
+    let (folder, squares) = (Folder::new(), Squares::new(60_000));
+    let service = Service::start(options(&folder, &squares)).await.unwrap();
+    let mut client = client(&service, None);
+    let job = submit(&mut client, &squares, "long", &squares.witness(3))
+        .await
+        .unwrap();
+    let watch = proto::WatchJobRequest {
+        id: job.id.clone(),
+        after_revision: 0,
+    };
+    let mut views = client.watch_job(watch).await.unwrap().into_inner();
+    while views.message().await.unwrap().unwrap().job.unwrap().state() == JobState::Queued {}
+    let id = job.id.clone();
+    let cancelled = client
+        .cancel_job(proto::CancelJobRequest { id: id.clone() })
+        .await
+        .unwrap()
+        .into_inner();
+    assert_eq!(cancelled.job.unwrap().state(), JobState::Cancelled);
+    // A second time is as good as the first.
+    client
+        .cancel_job(proto::CancelJobRequest { id: id.clone() })
+        .await
+        .unwrap();
+    refused(
+        client.get_proof(proto::GetProofRequest { id }).await,
+        Code::FailedPrecondition,
+        "NO_PROOF",
+    );
+    // The worker goes on with the next.
+    let next = submit(&mut client, &squares, "next", &squares.witness(4))
+        .await
+        .unwrap();
+    let (ended, _) = end(&mut client, &next.id).await;
+    assert_eq!(ended.state(), JobState::Succeeded);
+    service.stop(Duration::from_secs(5)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn bad_requests_are_refused_with_their_reason() {
+    let (folder, squares) = (Folder::new(), Squares::new(500));
+    let service = Service::start(ServiceOptions {
+        settings: Settings {
+            limits: Limits { queued: 2, tenant: 2 },
+            upload_max: 100_000,
+            ..options(&folder, &squares).settings
+        },
+        ..options(&folder, &squares)
+    })
+    .await
+    .unwrap();
+    let mut client = client(&service, None);
+    let witness = squares.witness(3);
+    let good = request(&squares, "good", &witness);
+    refused(
+        client.submit_job(good.clone()).await,
+        Code::FailedPrecondition,
+        "MISSING_FILE",
+    );
+    refused(
+        upload(&mut client, "00".to_owned(), b"x").await,
+        Code::InvalidArgument,
+        "INVALID_FIELD",
+    );
+    refused(
+        upload(&mut client, Digest::of(b"y").to_string(), b"x").await,
+        Code::InvalidArgument,
+        "WRONG_HASH",
+    );
+    let large = vec![0; 100_001];
+    refused(
+        upload(&mut client, Digest::of(&large).to_string(), &large).await,
+        Code::InvalidArgument,
+        "FILE_TOO_LARGE",
+    );
+    upload(&mut client, Digest::of(&witness).to_string(), &witness)
+        .await
+        .unwrap();
+    let mut wrong = Vec::new();
+    let changes: [fn(&mut proto::SubmitJobRequest); 11] = [
+        |r| r.request_id = String::new(),
+        |r| r.request_id = "ä".to_owned(),
+        |r| r.request_id = "x".repeat(129),
+        |r| r.key = None,
+        |r| r.key.as_mut().unwrap().circuit_id = "zz".to_owned(),
+        |r| r.work = None,
+        |r| r.priority = 10,
+        |r| r.deadline = Some(prost_types::Timestamp { seconds: 5, nanos: 0 }),
+        |r| {
+            r.deadline = Some(prost_types::Timestamp {
+                seconds: i64::MIN,
+                nanos: -1,
+            })
+        },
+        |r| {
+            r.keep = Some(prost_types::Duration {
+                seconds: -1,
+                nanos: 0,
+            })
+        },
+        |r| {
+            r.keep = Some(prost_types::Duration {
+                seconds: i64::MAX,
+                nanos: 0,
+            })
+        },
+    ];
+    for change in changes {
+        let mut request = good.clone();
+        change(&mut request);
+        wrong.push(request);
+    }
+    for request in wrong {
+        refused(
+            client.submit_job(request).await,
+            Code::InvalidArgument,
+            "INVALID_FIELD",
+        );
+    }
+    let mut other = good.clone();
+    other.key.as_mut().unwrap().verifying_key_hash = "00".repeat(32);
+    refused(
+        client.submit_job(other).await,
+        Code::FailedPrecondition,
+        "UNKNOWN_KEY",
+    );
+    // A witness that is none, and one that is false, end at once, by the request's fault.
+    for (name, bytes) in [
+        ("garbage", b"no witness".to_vec()),
+        ("false", squares.false_witness()),
+    ] {
+        let job = submit(&mut client, &squares, name, &bytes).await.unwrap();
+        let (ended, _) = end(&mut client, &job.id).await;
+        assert_eq!(ended.state(), JobState::Failed, "{name}");
+        assert_eq!(
+            ended.failure.unwrap().class(),
+            proto::FailureClass::Request,
+            "{name}"
+        );
+    }
+    let get = |id: &str| proto::GetJobRequest { id: id.to_owned() };
+    refused(
+        client.get_job(get("x")).await,
+        Code::InvalidArgument,
+        "INVALID_FIELD",
+    );
+    refused(
+        client.get_job(get(&"0".repeat(32))).await,
+        Code::NotFound,
+        "UNKNOWN_JOB",
+    );
+    // A full queue says when to come again.
+    service.queue().pause(true).await.unwrap();
+    for number in 0..2 {
+        submit(&mut client, &squares, &format!("fill-{number}"), &witness)
+            .await
+            .unwrap();
+    }
+    let full = client
+        .submit_job(request(&squares, "full", &witness))
+        .await
+        .unwrap_err();
+    assert_eq!(
+        (full.code(), reason(&full).as_deref()),
+        (Code::ResourceExhausted, Some("QUEUE_FULL"))
+    );
+    let again = tonic_types::StatusExt::get_details_retry_info(&full)
+        .unwrap()
+        .retry_delay
+        .unwrap();
+    assert!(again >= Duration::from_secs(1));
+    // The same name for something else.
+    let other = squares.witness(9);
+    upload(&mut client, Digest::of(&other).to_string(), &other)
+        .await
+        .unwrap();
+    refused(
+        client.submit_job(request(&squares, "fill-0", &other)).await,
+        Code::AlreadyExists,
+        "OTHER_REQUEST",
+    );
+    service.stop(Duration::ZERO).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tenants_do_not_see_each_other() {
+    let (folder, squares) = (Folder::new(), Squares::new(500));
+    let callers = folder.file("callers.toml");
+    let (mut keys, mut text) = (Vec::new(), String::new());
+    for (tenant, scopes) in [
+        ("one", "\"submit\""),
+        ("two", "\"submit\""),
+        ("one", "\"read\""),
+        ("boss", "\"admin\""),
+    ] {
+        let (key, digest) = new_api_key();
+        let name = keys.len();
+        text += &format!(
+            "[[caller]]\nname = \"{name}\"\ntenant = \"{tenant}\"\nscopes = [{scopes}]\napi_key_sha256 = \"{digest}\"\n"
+        );
+        keys.push(key);
+    }
+    std::fs::write(&callers, text).unwrap();
+    let service = Service::start(ServiceOptions {
+        callers: Some(callers),
+        ..options(&folder, &squares)
+    })
+    .await
+    .unwrap();
+    let mut one = client(&service, Some(&keys[0]));
+    let mut two = client(&service, Some(&keys[1]));
+    let mut reader = client(&service, Some(&keys[2]));
+    let job = submit(&mut one, &squares, "mine", &squares.witness(3))
+        .await
+        .unwrap();
+    let id = job.id.clone();
+    let (ended, _) = end(&mut reader, &id).await;
+    assert_eq!(ended.state(), JobState::Succeeded);
+    let hidden = (Code::NotFound, "UNKNOWN_JOB");
+    refused(
+        two.get_job(proto::GetJobRequest { id: id.clone() }).await,
+        hidden.0,
+        hidden.1,
+    );
+    refused(
+        two.get_proof(proto::GetProofRequest { id: id.clone() }).await,
+        hidden.0,
+        hidden.1,
+    );
+    refused(
+        two.cancel_job(proto::CancelJobRequest { id: id.clone() }).await,
+        hidden.0,
+        hidden.1,
+    );
+    let watch = proto::WatchJobRequest {
+        id: id.clone(),
+        after_revision: 0,
+    };
+    refused(two.watch_job(watch).await.map(|_| ()), hidden.0, hidden.1);
+    let list = proto::ListJobsRequest::default;
+    assert!(two.list_jobs(list()).await.unwrap().into_inner().jobs.is_empty());
+    assert_eq!(reader.list_jobs(list()).await.unwrap().into_inner().jobs.len(), 1);
+    // The same name is another tenant's own.
+    assert!(
+        !two.submit_job(request(&squares, "mine", &squares.witness(3)))
+            .await
+            .unwrap()
+            .into_inner()
+            .known
+    );
+    refused(
+        reader.cancel_job(proto::CancelJobRequest { id }).await,
+        Code::PermissionDenied,
+        "SCOPE",
+    );
+    for key in [None, Some("popw_00")] {
+        refused(
+            client(&service, key).list_jobs(list()).await,
+            Code::Unauthenticated,
+            "UNAUTHENTICATED",
+        );
+    }
+    let mut boss =
+        proto::admin_client::AdminClient::new(connect(&address(&service, Some(&keys[3]))).unwrap());
+    assert_eq!(
+        boss.list_workers(proto::ListWorkersRequest {})
+            .await
+            .unwrap()
+            .into_inner()
+            .workers
+            .len(),
+        1
+    );
+    let mut fool =
+        proto::admin_client::AdminClient::new(connect(&address(&service, Some(&keys[0]))).unwrap());
+    refused(
+        fool.pause_queue(proto::PauseQueueRequest { paused: true }).await,
+        Code::PermissionDenied,
+        "SCOPE",
+    );
+    service.stop(Duration::from_secs(5)).await;
+    let open = ServiceOptions {
+        listen: ([0, 0, 0, 0], 0).into(),
+        ..options(&Folder::new(), &squares)
+    };
+    assert!(matches!(
+        Service::start(open).await.err(),
+        Some(StartError::Open(_))
+    ));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn workers_on_other_machines_prove_and_wrong_ones_are_put_aside() {
+    let squares = Squares::new(500);
+    let server = postgres::Server::start();
+    let databases = server.as_ref().map(|server| Some(server.database()));
+    for database in [Some(None), databases].into_iter().flatten() {
+        let folder = Folder::new();
+        let service = Service::start(ServiceOptions {
+            worker: None,
+            database,
+            ..options(&folder, &squares)
+        })
+        .await
+        .unwrap();
+        let mut client = client(&service, None);
+        let board = |name: &str| {
+            let blobs = Blobs::open(&folder.file(name)).unwrap();
+            Arc::new(Remote::new(connect(&address(&service, None)).unwrap(), blobs))
+        };
+        // One that lies.
+        let liar = board("liar");
+        let info = popw_service::queue::WorkerInfo {
+            name: "liar".to_owned(),
+            backend: "cpu".to_owned(),
+            threads: 1,
+            memory: MEMORY,
+            keys: vec![squares.name],
+        };
+        assert!(matches!(
+            liar.lease("liar", MEMORY).await,
+            Err(BoardError::Unknown(_))
+        ));
+        Board::register(liar.as_ref(), &info).await.unwrap();
+        let job = submit(&mut client, &squares, "job", &squares.witness(3))
+            .await
+            .unwrap();
+        let errand = liar.lease("liar", MEMORY).await.unwrap().unwrap();
+        let path = Board::input(liar.as_ref(), &errand).await.unwrap();
+        assert_eq!(std::fs::read(path).unwrap(), squares.witness(3));
+        // A true proof of something else.
+        let other = Key::open(&squares.path(), &Options::default()).unwrap();
+        let other = prove(&other, &squares.witness(4));
+        let refused = Board::complete(liar.as_ref(), &errand, other).await;
+        assert!(
+            matches!(&refused, Err(BoardError::Refused(why)) if why.contains("public inputs")),
+            "{refused:?}"
+        );
+        let refused = liar.lease("liar", MEMORY).await;
+        assert!(
+            matches!(&refused, Err(BoardError::Refused(why)) if why.contains("quarantine")),
+            "{refused:?}"
+        );
+        // Another proves it.
+        let keys =
+            Arc::new(Keys::new(vec![Key::open(&squares.path(), &Options::default()).unwrap()]).unwrap());
+        let honest = Worker::start(board("honest"), keys, worker("honest")).unwrap();
+        let (ended, _) = end(&mut client, &job.id).await;
+        assert_eq!((ended.state(), ended.losses), (JobState::Succeeded, 1));
+        tokio::task::spawn_blocking(move || honest.stop(Duration::from_secs(5)))
+            .await
+            .unwrap();
+        let names: Vec<_> = service
+            .queue()
+            .workers()
+            .into_iter()
+            .map(|worker| worker.info.name)
+            .collect();
+        assert_eq!(
+            names,
+            ["liar"],
+            "who goes is gone, who is put aside is not forgotten"
+        );
+        assert_eq!(service.queue().counts().await.unwrap().of(State::Succeeded), 1);
+        service.stop(Duration::ZERO).await;
+    }
+}
+
+fn prove(key: &Key, witness: &[u8]) -> Outcome {
+    use popw_service::proving::{Fleets, Meter, prove};
+    let folder = Folder::new();
+    let path = folder.file("witness.wtns");
+    std::fs::write(&path, witness).unwrap();
+    let work = popw_service::job::Work::Assignment {
+        witness: Digest::of(witness),
+    };
+    let never = popw_prover::CancelToken::new();
+    prove(key, &work, &path, &Fleets::default(), &Meter::new(None), &never).unwrap()
+}
