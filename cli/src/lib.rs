@@ -81,6 +81,10 @@ enum Command {
     /// Run a ceremony, make development keys and tables, check keys
     #[command(subcommand)]
     Keys(commands::keys::Command),
+    /// Serve proofs over gRPC: a durable queue, and a worker in the same process
+    Serve(commands::serve::Args),
+    /// Have a service prove, and see, watch and stop its jobs
+    Jobs(commands::jobs::Args),
     /// The GPUs of this machine: what they are, whether they compute rightly, how fast
     #[cfg(feature = "gpu")]
     #[command(subcommand)]
@@ -107,6 +111,8 @@ pub fn run(cli: &Cli) -> Result<(), Failure> {
         Command::Export(command) => commands::export::run(command),
         Command::Circuit(command) => commands::circuit::run(command),
         Command::Keys(command) => commands::keys::run(command),
+        Command::Serve(args) => commands::serve::run(args),
+        Command::Jobs(args) => commands::jobs::run(args),
         #[cfg(feature = "gpu")]
         Command::Gpu(command) => commands::gpu::run(command),
         Command::Ptau(command) => commands::ptau::run(command),

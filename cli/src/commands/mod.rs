@@ -6,9 +6,11 @@ pub mod coverage;
 pub mod export;
 #[cfg(feature = "gpu")]
 pub mod gpu;
+pub mod jobs;
 pub mod keys;
 pub mod prove;
 pub mod ptau;
+pub mod serve;
 pub mod verify;
 
 use crate::failure::Failure;

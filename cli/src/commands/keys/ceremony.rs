@@ -44,7 +44,7 @@ impl Origin {
 }
 
 /// The `.r1cs` file of a circuit.
-pub(super) fn circuit_file(circuit: &Circuit) -> Result<Vec<u8>, Failure> {
+pub(crate) fn circuit_file(circuit: &Circuit) -> Result<Vec<u8>, Failure> {
     match circuit {
         Circuit::Named(name) => export::r1cs_file(&name.build()).map_err(Failure::input),
         Circuit::File(path) => read_bytes(path),
