@@ -200,6 +200,105 @@ fn a_clean_start_leads_to_a_proof() {
     assert_eq!(away.status.code(), Some(3), "{}", text(&away.stderr));
 }
 
+/// A zone's claim: the service verifies the attestations and computes the assignment, and comes to what `popw claim` comes to.
+#[test]
+fn a_zone_s_claim_is_proven_from_its_files() {
+    use popw_service::proto::prover_client::ProverClient;
+    use popw_service::proto::{self, upload_witness_request::Header, upload_witness_request::Part};
+    let (folder, port) = (temporary("claim"), port());
+    let (data, url) = (folder.join("data"), format!("http://127.0.0.1:{port}"));
+    witness(&folder);
+    let file = |name: &str| std::fs::read(folder.join("fleet").join(name)).unwrap();
+    let fleet = proto::Fleet {
+        params: file("params.toml"),
+        epoch: file("epoch.toml"),
+        registry: file("registry.jsonl"),
+        watchers: file("watchers.jsonl"),
+        attestations: Some(proto::fleet::Attestations::AttestationsJsonl(file(
+            "attestations.jsonl",
+        ))),
+    };
+    let service = Service::start(&data, port);
+    let ask = async {
+        let address = popw_service::remote::Address {
+            url,
+            ..Default::default()
+        };
+        let mut client = ProverClient::new(popw_service::remote::connect(&address).unwrap());
+        let circuits = client.list_circuits(proto::ListCircuitsRequest {}).await.unwrap();
+        let key = circuits.into_inner().circuits.remove(0).key;
+        let mut ended = Vec::new();
+        for (zone, damaged) in [(0, false), (7, false), (0, true)] {
+            let mut fleet = fleet.clone();
+            if damaged {
+                fleet.registry.push(b'x');
+            }
+            let bytes = prost::Message::encode_to_vec(&fleet);
+            let sha256 = popw_service::id::Digest::of(&bytes).to_string();
+            let header = Header {
+                sha256: sha256.clone(),
+                bytes: bytes.len() as u64,
+            };
+            let parts = [Part::Header(header), Part::Chunk(bytes)];
+            let parts = parts.map(|part| proto::UploadWitnessRequest { part: Some(part) });
+            client.upload_witness(tokio_stream::iter(parts)).await.unwrap();
+            let work = proto::ClaimWork {
+                fleet_sha256: sha256,
+                zone,
+            };
+            let submit = proto::SubmitJobRequest {
+                request_id: format!("zone-{zone}-{damaged}"),
+                key: key.clone(),
+                work: Some(proto::Work {
+                    work: Some(proto::work::Work::Claim(work)),
+                }),
+                ..Default::default()
+            };
+            let id = client
+                .submit_job(submit)
+                .await
+                .unwrap()
+                .into_inner()
+                .job
+                .unwrap()
+                .id;
+            let watch = proto::WatchJobRequest {
+                id: id.clone(),
+                after_revision: 0,
+            };
+            let mut views = client.watch_job(watch).await.unwrap().into_inner();
+            let mut last = None;
+            while let Some(view) = views.message().await.unwrap() {
+                last = view.job;
+            }
+            let proof = client.get_proof(proto::GetProofRequest { id }).await.ok();
+            ended.push((last.unwrap(), proof.and_then(|answer| answer.into_inner().proof)));
+        }
+        ended
+    };
+    let ended = tokio::runtime::Runtime::new().unwrap().block_on(ask);
+    let claimed = |name: &str| std::fs::read_to_string(folder.join("claim").join(name)).unwrap();
+    let proof = ended[0].1.as_ref().unwrap();
+    let public = |text: &str| snarkjs::read_public(text).unwrap();
+    assert_eq!(public(&proof.public_json), public(&claimed("public.json")));
+    let settle: serde_json::Value = serde_json::from_str(&claimed("settle.json")).unwrap();
+    let data: String = proof
+        .settlement_data
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
+    assert_eq!(settle["data"], format!("0x{data}"));
+    for ((job, proof), why) in ended[1..].iter().zip(["no zone 7", "registry.jsonl"]) {
+        let failure = job.failure.as_ref().unwrap();
+        assert!(
+            proof.is_none() && failure.class() == proto::FailureClass::Request,
+            "{job:?}"
+        );
+        assert!(failure.message.contains(why), "{}", failure.message);
+    }
+    service.kill();
+}
+
 /// What was submitted is proven, and what was proven stays as it is, however often the service is killed.
 #[test]
 fn a_killed_service_loses_nothing() {

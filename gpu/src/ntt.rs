@@ -324,7 +324,7 @@ impl Transforms {
                 self.take(gpu, QUOTIENT, bytes)?,
             )
         };
-        let uploaded = self.upload_rows(gpu, size, rows, control, &values);
+        let uploaded = upload_rows(gpu, size, rows, control, &values);
         let _turn = gpu.turn();
         let mut batch = Batch::new(gpu);
         if let Err(error) = uploaded {
@@ -359,49 +359,48 @@ impl Transforms {
         Ok(result)
     }
 
-    /// Evaluates all rows and writes those of A to the first polynomial, those of B to the second.
-    fn upload_rows(
-        &self,
-        gpu: &Gpu,
-        size: usize,
-        rows: &Rows<'_>,
-        control: &Control<'_>,
-        values: &Buffer,
-    ) -> Result<(), KernelError> {
-        type Piece = (usize, [Zeroizing<Vec<Fr>>; 2]);
-        let empty = |piece: usize| -> Piece {
-            let start = piece * PIECE;
-            let count = PIECE.min(size - start);
-            (
-                start,
-                [(); 2].map(|()| Zeroizing::new(vec![Fr::default(); count])),
-            )
-        };
-        let evaluate = |piece: &mut Piece| {
-            control.check()?;
-            let (start, [a, b]) = piece;
-            rows(*start..*start + a.len(), a, b);
-            Ok::<_, KernelError>(())
-        };
-        let write = |(start, polynomials): &Piece| {
-            for (polynomial, part) in polynomials.iter().enumerate() {
-                gpu.write(values, 32 * (polynomial * size + start) as u64, words(part));
-            }
-        };
-        let pieces = (0..size.div_ceil(PIECE)).into_par_iter().map(empty);
-        let evaluated = pieces.map(|mut piece| evaluate(&mut piece).map(|()| piece));
-        if !gpu.is_single_threaded() {
-            return evaluated.try_for_each(|piece| piece.map(|piece| write(&piece)));
-        }
-        // Whoever evaluates is a worker of rayon's and must not wait for a turn.
-        let pieces = evaluated.collect::<Result<Vec<Piece>, KernelError>>()?;
-        let _turn = gpu.turn();
-        pieces.iter().for_each(write);
-        Ok(())
-    }
-
     /// Takes a quotient's buffer back, in the caller's turn.
     pub(crate) fn put_quotient(&self, quotient: Buffer) {
         self.put(QUOTIENT, quotient);
     }
+}
+
+/// Evaluates all rows and writes those of A to the first polynomial, those of B to the second.
+fn upload_rows(
+    gpu: &Gpu,
+    size: usize,
+    rows: &Rows<'_>,
+    control: &Control<'_>,
+    values: &Buffer,
+) -> Result<(), KernelError> {
+    type Piece = (usize, [Zeroizing<Vec<Fr>>; 2]);
+    let empty = |piece: usize| -> Piece {
+        let start = piece * PIECE;
+        let count = PIECE.min(size - start);
+        (
+            start,
+            [(); 2].map(|()| Zeroizing::new(vec![Fr::default(); count])),
+        )
+    };
+    let evaluate = |piece: &mut Piece| {
+        control.check()?;
+        let (start, [a, b]) = piece;
+        rows(*start..*start + a.len(), a, b);
+        Ok::<_, KernelError>(())
+    };
+    let write = |(start, polynomials): &Piece| {
+        for (polynomial, part) in polynomials.iter().enumerate() {
+            gpu.write(values, 32 * (polynomial * size + start) as u64, words(part));
+        }
+    };
+    let pieces = (0..size.div_ceil(PIECE)).into_par_iter().map(empty);
+    let evaluated = pieces.map(|mut piece| evaluate(&mut piece).map(|()| piece));
+    if !gpu.is_single_threaded() {
+        return evaluated.try_for_each(|piece| piece.map(|piece| write(&piece)));
+    }
+    // Whoever evaluates is a worker of rayon's and must not wait for a turn.
+    let pieces = evaluated.collect::<Result<Vec<Piece>, KernelError>>()?;
+    let _turn = gpu.turn();
+    pieces.iter().for_each(write);
+    Ok(())
 }

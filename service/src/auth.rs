@@ -14,14 +14,15 @@
 //! Depends on: [`crate::id`]. Where to go next: [`crate::grpc`], whose services ask for scopes.
 
 use crate::grpc::status::status;
-use crate::id::{Digest, Token};
+use crate::id::Digest;
+use crate::lock;
 use rand::RngCore;
 use rand::rngs::OsRng;
 use serde::Deserialize;
 use std::collections::HashMap;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant, SystemTime};
 use tonic::metadata::MetadataMap;
 use tonic::service::Interceptor;
@@ -165,10 +166,6 @@ struct Known {
     looked: Instant,
 }
 
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 impl Authenticator {
     /// With a file of callers or without, and so many calls a second for each tenant.
     ///
@@ -292,11 +289,6 @@ pub(crate) fn identity<T>(request: &Request<T>, scope: Scope) -> Result<&Identit
             Err(status(Code::PermissionDenied, "SCOPE", message, None))
         }
     }
-}
-
-/// A random name for a worker that was given none.
-pub fn random_name() -> String {
-    format!("worker-{}", &Token::random().to_string()[..8])
 }
 
 #[cfg(test)]

@@ -6,8 +6,9 @@ use crate::hub::Progress;
 use crate::id::{Digest, JobId, Token};
 use crate::job::{Failure, Outcome, Work};
 use crate::keys::KeyName;
-use crate::queue::{Leased, Queue, QueueError, WorkerInfo};
+use crate::queue::{Leased, Queue, QueueError};
 use crate::store::StoreError;
+use crate::workers::WorkerInfo;
 use std::path::PathBuf;
 use std::time::Duration;
 use tonic::async_trait;
@@ -121,7 +122,7 @@ impl From<Leased> for Errand {
 #[async_trait]
 impl Board for Queue {
     async fn register(&self, worker: &WorkerInfo) -> Result<Duration, BoardError> {
-        Self::register(self, worker.clone())?;
+        self.workers().register(worker.clone())?;
         Ok(self.settings().lease)
     }
 
@@ -159,7 +160,7 @@ impl Board for Queue {
     }
 
     async fn drain(&self, worker: &str) -> Result<(), BoardError> {
-        self.leave(worker);
+        self.workers().leave(worker);
         Ok(())
     }
 }

@@ -7,8 +7,9 @@
 
 use crate::id::{JobId, Token};
 use crate::job::{Job, Millis};
+use crate::lock;
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use tokio::sync::watch;
 
 /// A part of the work that takes noticeable time. The number of a phase is its place in the protocol's enum.
@@ -78,7 +79,7 @@ struct Inner {
 
 impl Hub {
     fn inner(&self) -> MutexGuard<'_, Inner> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.0)
     }
 
     /// A job has changed.
@@ -166,11 +167,11 @@ impl Hub {
             .sum()
     }
 
-    /// Forgets the jobs that nobody watches any more.
-    pub fn clean(&self) {
-        self.inner()
-            .watched
-            .retain(|_, sender| sender.receiver_count() > 0);
+    /// Forgets the jobs that nobody watches any more, and the progress of leases that are not held.
+    pub fn clean(&self, is_held: impl Fn(&Token) -> bool) {
+        let mut inner = self.inner();
+        inner.watched.retain(|_, sender| sender.receiver_count() > 0);
+        inner.progress.retain(|_, (token, _)| is_held(token));
     }
 
     /// A job is gone.

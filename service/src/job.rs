@@ -100,13 +100,18 @@ pub enum Work {
 }
 
 impl Work {
-    /// The file that a worker needs.
+    /// The SHA-256 of the file that a worker needs.
     pub fn input(&self) -> Digest {
         match self {
             Self::Assignment { witness } => *witness,
             Self::Claim { fleet, .. } => *fleet,
         }
     }
+}
+
+/// The name of a tenant's file of this SHA-256 in the store. Each tenant has its own: whoever knows another's hash learns nothing of the file, and gets no proof of it.
+pub fn file(tenant: &str, content: Digest) -> Digest {
+    Digest::of(format!("{content} of {tenant}").as_bytes())
 }
 
 /// What a tenant asks for.
@@ -133,6 +138,11 @@ pub struct Submission {
 }
 
 impl Submission {
+    /// The name of the input file in the store.
+    pub fn file(&self) -> Digest {
+        file(&self.tenant, self.work.input())
+    }
+
     /// Does the other ask for the same? The rest may differ: a retry comes later, with another deadline.
     pub fn is_same_request(&self, other: &Self) -> bool {
         (self.circuit, self.key, &self.work) == (other.circuit, other.key, &other.work)

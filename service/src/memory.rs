@@ -2,9 +2,10 @@
 //!
 //! Depends on: std. Where to go next: [`crate::worker`].
 
+use crate::lock;
 use std::fs;
 use std::path::Path;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 /// Of what the machine or its control group has, the share that is for proofs: the rest is for the operating system, the service and the pages of mapped keys.
 const SHARE: (u64, u64) = (4, 5);
@@ -69,7 +70,7 @@ impl Budget {
     }
 
     fn used(&self) -> MutexGuard<'_, u64> {
-        self.0.used.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.0.used)
     }
 
     /// All of it.

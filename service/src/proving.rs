@@ -7,6 +7,7 @@ use crate::hub::{Phase, Progress};
 use crate::id::Digest;
 use crate::job::{Failure, FailureClass, Outcome, Work};
 use crate::keys::Key;
+use crate::lock;
 use crate::proto;
 use popw_claims::fleet::{Attestations, Claim, Encoding, Fleet, FleetError, Source};
 use popw_keys::open_wtns;
@@ -19,7 +20,7 @@ use std::collections::HashMap;
 use std::fs;
 use std::io::Cursor;
 use std::path::Path;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 /// Shares of the phases before any proof was made.
@@ -27,10 +28,6 @@ const SHARES: [f64; 4] = [0.05, 0.4, 0.53, 0.02];
 
 /// Weight of the last proof in the mean of all.
 const LAST: f64 = 0.3;
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
 
 /// Why there is no proof.
 #[derive(Debug)]

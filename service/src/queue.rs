@@ -3,26 +3,28 @@
 //! What it adds to [`crate::store`]: who may see a job, which keys there are, that a file is there when its job is and goes with its last job, that a proof verifies before it is taken, who the
 //! workers are, and that whoever waits for work or watches a job is told at once.
 //!
-//! Depends on: [`crate::store`], [`crate::hub`], [`crate::keys`]. Where to go next: [`crate::worker`] and [`crate::grpc`], its callers.
+//! Depends on: [`crate::store`], [`crate::hub`], [`crate::keys`], [`crate::workers`]. Where to go next: [`crate::worker`] and [`crate::grpc`], its callers.
 
 use crate::clock::{millis, now};
 use crate::hub::{Hub, Progress, View};
 use crate::id::{Digest, JobId, Token};
 use crate::job::{
-    Change, Failure, FailureClass, Job, Millis, Outcome, PRIORITY_MAX, Refusal, State, Submission, Work,
+    Change, Failure, FailureClass, Job, Millis, Outcome, PRIORITY_MAX, Refusal, State, Submission, Work, file,
 };
 use crate::keys::{Key, KeyName, Keys};
+use crate::lock;
 use crate::store::blobs::{BlobError, Upload};
 use crate::store::{Blobs, Counts, Limits, News, Offer, Query, Store, StoreError, Submitted};
+use crate::workers::{Workers, check_name};
 use popw_keys::open_wtns;
 use popw_prover::Assignment;
-use popw_verifier::snarkjs;
+use popw_verifier::{Fr, snarkjs};
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, Weak};
 use std::time::{Duration, Instant};
 use tokio::sync::{Notify, RwLock, watch};
-use tokio::task::{JoinHandle, spawn_blocking};
+use tokio::task::{JoinError, JoinHandle, spawn_blocking};
 
 /// Between two looks at what time did.
 const SWEEP: Duration = Duration::from_millis(500);
@@ -36,17 +38,14 @@ const FRESH: Duration = Duration::from_secs(600);
 /// Between two looks for files that no job needs.
 const CLEAN: Duration = Duration::from_secs(300);
 
-/// The most characters of a tenant's name for a request, and of a worker's name.
-pub const NAME_MAX: usize = 128;
-
 /// The last ends from which the rate is measured.
 const ENDS: usize = 32;
 
 /// The longest and shortest time after which a caller is asked to come again.
 const RETRY: std::ops::RangeInclusive<Millis> = 1_000..=300_000;
 
-/// A worker that was not heard of for so long is forgotten, unless it is in quarantine.
-const FORGET: Millis = 3_600_000;
+/// So long after the end of a lease it is known who held it.
+const LATE: Millis = 3_600_000;
 
 /// What may be chosen about a queue.
 #[derive(Clone, Debug)]
@@ -152,34 +151,6 @@ pub struct Request {
     pub keep: Option<Duration>,
 }
 
-/// What a worker says of itself.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct WorkerInfo {
-    /// Its name.
-    pub name: String,
-    /// Its compute.
-    pub backend: String,
-    /// Its threads.
-    pub threads: u32,
-    /// Bytes of memory for proofs.
-    pub memory: u64,
-    /// Its keys.
-    pub keys: Vec<KeyName>,
-}
-
-/// What is known of a worker.
-#[derive(Clone, Debug)]
-pub struct WorkerState {
-    /// What it says.
-    pub info: WorkerInfo,
-    /// When it last called.
-    pub heard: Millis,
-    /// It gets no more work.
-    pub quarantined: bool,
-    /// Proofs that it handed over here.
-    pub proofs: u64,
-}
-
 /// The right to work on a job.
 #[derive(Clone, Debug)]
 pub struct Leased {
@@ -234,7 +205,7 @@ pub struct Queue {
     work: Notify,
     /// Read by whoever adds a job to a file, written by whoever removes a file.
     files: RwLock<()>,
-    workers: Mutex<BTreeMap<String, WorkerState>>,
+    workers: Workers,
     held: Mutex<HashMap<Token, Held>>,
     tally: Mutex<Tally>,
     /// What goes on while there is a queue.
@@ -245,10 +216,6 @@ impl Drop for Queue {
     fn drop(&mut self) {
         lock(&self.tasks).iter().for_each(JoinHandle::abort);
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Queue {
@@ -262,7 +229,7 @@ impl Queue {
             hub: Hub::default(),
             work: Notify::new(),
             files: RwLock::default(),
-            workers: Mutex::default(),
+            workers: Workers::default(),
             held: Mutex::default(),
             tally: Mutex::default(),
             tasks: Mutex::default(),
@@ -309,18 +276,19 @@ impl Queue {
         self.keys.get(name).ok_or(QueueError::UnknownKey(*name))
     }
 
-    /// Begins to store a file. None: it is there already.
+    /// Begins to store a tenant's file. None: it is there already.
     ///
     /// # Errors
     /// If it is too large, or the disk refuses.
-    pub fn upload(&self, digest: Digest, bytes: u64) -> Result<Option<Upload>, QueueError> {
+    pub fn upload(&self, tenant: &str, digest: Digest, bytes: u64) -> Result<Option<Upload>, QueueError> {
         let limit = self.settings.upload_max;
         if bytes > limit {
             return Err(BlobError::TooLarge { limit }.into());
         }
-        match self.blobs.touch(digest) {
+        let name = file(tenant, digest);
+        match self.blobs.touch(name) {
             Ok(()) => Ok(None),
-            Err(BlobError::Missing(_)) => Ok(Some(self.blobs.begin(digest, bytes)?)),
+            Err(BlobError::Missing) => Ok(Some(self.blobs.begin(name, digest, bytes)?)),
             Err(error) => Err(error.into()),
         }
     }
@@ -331,10 +299,10 @@ impl Queue {
     /// If a field is wrong, the key or the file is not there, or the store refuses.
     pub async fn submit(&self, tenant: &str, request: Request) -> Result<Submitted, QueueError> {
         let submission = self.submission(tenant, request)?;
-        let input = submission.work.input();
-        let job = Job::new(JobId::new(now()), submission, now());
+        let (at, file) = (now(), submission.file());
+        let job = Job::new(JobId::new(at), submission, at);
         let files = self.files.read().await;
-        self.blobs.touch(input)?;
+        self.blobs.touch(file)?;
         let submitted = self.store.submit(job, self.settings.limits).await;
         drop(files);
         if matches!(submitted, Err(StoreError::Full { .. })) {
@@ -369,12 +337,8 @@ impl Queue {
             return invalid("keep", format!("a job is kept for {days} days at most"));
         }
         let key = self.key(&request.key)?;
-        let memory = key.memory + self.memory_of(&request.work)?;
-        let largest = lock(&self.workers)
-            .values()
-            .map(|worker| worker.info.memory)
-            .max();
-        if let Some(largest) = largest.filter(|largest| *largest < memory) {
+        let memory = key.memory + self.memory_of(tenant, &request.work)?;
+        if let Some(largest) = self.workers.largest_memory().filter(|largest| *largest < memory) {
             return Err(QueueError::TooLarge {
                 needed: memory,
                 largest,
@@ -394,10 +358,10 @@ impl Queue {
     }
 
     /// What the input takes beside the proof: a witness is counted in the proof; of a fleet, the file, its parts and what is read from them are in memory at once.
-    fn memory_of(&self, work: &Work) -> Result<u64, QueueError> {
+    fn memory_of(&self, tenant: &str, work: &Work) -> Result<u64, QueueError> {
         match work {
             Work::Assignment { .. } => Ok(0),
-            Work::Claim { fleet, .. } => Ok(3 * self.blobs.bytes(*fleet)?),
+            Work::Claim { fleet, .. } => Ok(3 * self.blobs.bytes(file(tenant, *fleet))?),
         }
     }
 
@@ -510,37 +474,9 @@ impl Queue {
         Duration::from_millis(after.clamp(*RETRY.start(), *RETRY.end()))
     }
 
-    /// A worker says who it is.
-    ///
-    /// # Errors
-    /// If its name is none.
-    pub fn register(&self, info: WorkerInfo) -> Result<(), QueueError> {
-        check_name("worker", &info.name)?;
-        let mut workers = lock(&self.workers);
-        let known = workers.remove(&info.name);
-        workers.insert(
-            info.name.clone(),
-            WorkerState {
-                info,
-                heard: now(),
-                quarantined: known.as_ref().is_some_and(|known| known.quarantined),
-                proofs: known.map_or(0, |known| known.proofs),
-            },
-        );
-        Ok(())
-    }
-
-    /// A worker goes.
-    pub fn leave(&self, worker: &str) {
-        let mut workers = lock(&self.workers);
-        if workers.get(worker).is_some_and(|worker| !worker.quarantined) {
-            workers.remove(worker);
-        }
-    }
-
-    /// The workers that were heard of.
-    pub fn workers(&self) -> Vec<WorkerState> {
-        lock(&self.workers).values().cloned().collect()
+    /// Who the workers are.
+    pub fn workers(&self) -> &Workers {
+        &self.workers
     }
 
     /// The jobs that a worker has from here.
@@ -550,31 +486,6 @@ impl Queue {
             .filter(|held| held.worker == worker)
             .map(|held| held.id)
             .collect()
-    }
-
-    /// Lets a worker in quarantine work again.
-    ///
-    /// # Errors
-    /// [`QueueError::UnknownWorker`].
-    pub fn release(&self, worker: &str) -> Result<(), QueueError> {
-        let mut workers = lock(&self.workers);
-        let known = workers.get_mut(worker);
-        known
-            .ok_or_else(|| QueueError::UnknownWorker(worker.to_owned()))?
-            .quarantined = false;
-        Ok(())
-    }
-
-    /// The keys of a worker that may work, which was heard of now.
-    fn hear_from(&self, worker: &str) -> Result<Vec<Digest>, QueueError> {
-        let mut workers = lock(&self.workers);
-        let known = workers.get_mut(worker);
-        let known = known.ok_or_else(|| QueueError::UnknownWorker(worker.to_owned()))?;
-        known.heard = now();
-        match known.quarantined {
-            true => Err(QueueError::Quarantined(worker.to_owned())),
-            false => Ok(known.info.keys.iter().map(|name| name.key).collect()),
-        }
     }
 
     /// The next job for a worker that has so much memory free. None after `wait`.
@@ -592,7 +503,7 @@ impl Queue {
             let mut work = std::pin::pin!(self.work.notified());
             // From here on no notice is missed.
             work.as_mut().enable();
-            let keys = self.hear_from(worker)?;
+            let keys = self.workers.hear_from(worker)?;
             let token = Token::random();
             let until = now() + millis(self.settings.lease);
             let offer = Offer {
@@ -627,7 +538,7 @@ impl Queue {
     pub async fn input(&self, id: JobId, token: Token) -> Result<PathBuf, QueueError> {
         let job = self.any(id).await?;
         match job.lease {
-            Some(lease) if lease.token == token => Ok(self.blobs.path(job.submission.work.input())),
+            Some(lease) if lease.token == token => Ok(self.blobs.path(job.submission.file())),
             _ => Err(QueueError::Store(Refusal::LeaseEnded.into())),
         }
     }
@@ -637,16 +548,22 @@ impl Queue {
     /// # Errors
     /// If the lease has ended.
     pub async fn renew(&self, id: JobId, token: Token, progress: Option<Progress>) -> Result<(), QueueError> {
+        self.hold(id, token).await?;
         if let Some(progress) = progress {
             self.hub.advance(id, token, progress);
         }
+        Ok(())
+    }
+
+    async fn hold(&self, id: JobId, token: Token) -> Result<(), QueueError> {
         let whole = millis(self.settings.lease);
         let held = lock(&self.held)
             .get(&token)
+            .filter(|held| held.id == id)
             .map(|held| (held.until, held.worker.clone()));
         if let Some((until, worker)) = &held {
             // In quarantine it may end what it has.
-            let _ = self.hear_from(worker);
+            let _ = self.workers.hear_from(worker);
             if until.saturating_sub(now()) > whole - whole / 3 {
                 return Ok(());
             }
@@ -694,13 +611,14 @@ impl Queue {
         if !job.state.is_end() {
             let key = self.key_of(&job)?;
             let input = match &job.submission.work {
-                Work::Assignment { witness } => Some(self.blobs.path(*witness)),
+                Work::Assignment { .. } => Some(self.blobs.path(job.submission.file())),
                 Work::Claim { .. } => None,
             };
             let checked = outcome.clone();
             let verdict = spawn_blocking(move || verify(&key, &checked, input.as_deref())).await;
-            let verdict = verdict.unwrap_or_else(|error| Err(format!("the verifier failed: {error}")));
-            if let Err(reason) = verdict {
+            let failed =
+                |error: JoinError| StoreError::Unavailable(format!("a proof was not verified: {error}"));
+            if let Err(reason) = verdict.map_err(failed)?? {
                 self.distrust(id, token, worker.as_deref(), &reason).await?;
                 return Err(QueueError::WrongProof(reason));
             }
@@ -716,16 +634,9 @@ impl Queue {
             }
             tally.ends.push_back(Instant::now());
             drop(tally);
-            self.note(worker.as_deref(), |worker| worker.proofs += 1);
+            self.workers.note(worker.as_deref(), |worker| worker.proofs += 1);
         }
         Ok(())
-    }
-
-    fn note(&self, worker: Option<&str>, what: impl FnOnce(&mut WorkerState)) {
-        let mut workers = lock(&self.workers);
-        if let Some(worker) = worker.and_then(|worker| workers.get_mut(worker)) {
-            what(worker);
-        }
     }
 
     fn key_of(&self, job: &Job) -> Result<Arc<Key>, QueueError> {
@@ -745,7 +656,7 @@ impl Queue {
         reason: &str,
     ) -> Result<(), QueueError> {
         lock(&self.tally).wrong_proofs += 1;
-        self.note(worker, |worker| worker.quarantined = true);
+        self.workers.note(worker, |worker| worker.quarantined = true);
         let failure = Failure {
             class: FailureClass::Worker,
             message: format!("its worker's proof does not verify: {reason}"),
@@ -808,46 +719,41 @@ impl Queue {
     /// Removes the file of a job that is gone, if no other needs it.
     async fn drop_files(&self, job: &Job) -> Result<(), QueueError> {
         self.hub.forget(job.id);
-        self.drop_file(job.submission.work.input()).await
+        self.drop_file(job.submission.file()).await
     }
 
-    async fn drop_file(&self, input: Digest) -> Result<(), QueueError> {
+    async fn drop_file(&self, file: Digest) -> Result<(), QueueError> {
         let _files = self.files.write().await;
         // Another coordinator may be about to add a job that needs it.
-        if self.blobs.is_fresh(input, FRESH) || self.store.uses(input).await? > 0 {
+        if self.blobs.is_fresh(file, FRESH) || self.store.uses(file).await? > 0 {
             return Ok(());
         }
-        Ok(self.blobs.remove(input)?)
+        Ok(self.blobs.remove(file)?)
     }
 }
 
-/// A name that is shown and stored: visible ASCII.
-fn check_name(field: &'static str, name: &str) -> Result<(), QueueError> {
-    let is_visible = name.bytes().all(|byte| byte.is_ascii_graphic());
-    match is_visible && (1..=NAME_MAX).contains(&name.len()) {
-        true => Ok(()),
-        false => Err(QueueError::Invalid {
-            field,
-            reason: format!("expected 1 to {NAME_MAX} visible ASCII characters"),
-        }),
-    }
-}
-
-/// Does the proof verify, and is it about this witness?
-fn verify(key: &Key, outcome: &Outcome, witness: Option<&Path>) -> Result<(), String> {
-    let proof = snarkjs::read_proof(&outcome.proof).map_err(|error| error.to_string())?;
-    let public = snarkjs::read_public(&outcome.public).map_err(|error| error.to_string())?;
-    let verifier = key.prover.verifier();
-    verifier
-        .verify(&public, &proof)
-        .map_err(|error| error.to_string())?;
-    let Some(witness) = witness else { return Ok(()) };
-    let assignment = Assignment::new(open_wtns(witness).map_err(|error| error.to_string())?);
-    let assignment = assignment.map_err(|error| error.to_string())?;
-    match assignment.public(verifier.input_count()) == public {
+/// Does the proof verify, and is it about this witness? If not, why not; an error if the witness cannot be read, which is no fault of the worker.
+fn verify(key: &Key, outcome: &Outcome, witness: Option<&Path>) -> Result<Result<(), String>, StoreError> {
+    let checked = || -> Result<Vec<Fr>, String> {
+        let proof = snarkjs::read_proof(&outcome.proof).map_err(|error| error.to_string())?;
+        let public = snarkjs::read_public(&outcome.public).map_err(|error| error.to_string())?;
+        let verified = key.prover.verifier().verify(&public, &proof);
+        verified.map(|()| public).map_err(|error| error.to_string())
+    };
+    let public = match checked() {
+        Ok(public) => public,
+        Err(reason) => return Ok(Err(reason)),
+    };
+    let Some(witness) = witness else {
+        return Ok(Ok(()));
+    };
+    let values = open_wtns(witness).map_err(|error| StoreError::Unavailable(error.to_string()))?;
+    // What is no assignment has no proof.
+    let is_its = Assignment::new(values).is_ok_and(|assignment| assignment.public(public.len()) == public);
+    Ok(match is_its {
         true => Ok(()),
         false => Err("its public inputs are not the witness's".to_owned()),
-    }
+    })
 }
 
 /// Does what time does, while there is a queue.
@@ -873,10 +779,11 @@ async fn sweep(queue: Weak<Queue>) {
                 break;
             }
         }
-        queue.hub.clean();
-        let heard = now().saturating_sub(FORGET);
-        lock(&queue.workers).retain(|_, worker| worker.quarantined || worker.heard > heard);
-        lock(&queue.held).retain(|_, held| held.until > heard);
+        queue.workers.forget();
+        let mut held = lock(&queue.held);
+        // A proof may come late: who held the lease is known for some time.
+        held.retain(|_, held| held.until.saturating_add(LATE) > now());
+        queue.hub.clean(|token| held.contains_key(token));
     }
 }
 
@@ -887,9 +794,9 @@ async fn clean(queue: Weak<Queue>) {
         let Some(queue) = queue.upgrade() else { return };
         let blobs = queue.blobs.clone();
         let old = spawn_blocking(move || blobs.untouched(FRESH)).await;
-        for digest in old.ok().and_then(Result::ok).unwrap_or_default() {
+        for file in old.ok().and_then(Result::ok).unwrap_or_default() {
             // What cannot be removed now is found again.
-            let _ = queue.drop_file(digest).await;
+            let _ = queue.drop_file(file).await;
         }
     }
 }

@@ -3,15 +3,17 @@
 //! Depends on: the protocol. Where to go next: [`crate::worker`].
 
 use crate::board::{Board, BoardError, Errand};
+use crate::causes;
 use crate::grpc::convert;
 use crate::hub::Progress;
 use crate::id::Digest;
 use crate::job::{Failure, Outcome};
 use crate::proto;
 use crate::proto::worker_client::WorkerClient;
-use crate::queue::{QueueError, WorkerInfo};
+use crate::queue::QueueError;
 use crate::store::Blobs;
 use crate::store::blobs::BlobError;
+use crate::workers::WorkerInfo;
 use std::future::Future;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -112,18 +114,6 @@ pub fn connect(address: &Address) -> Result<Connection, ConnectError> {
         key.set_sensitive(true);
     }
     Ok(InterceptedService::new(endpoint.connect_lazy(), Shows(key)))
-}
-
-/// An error with its causes: the outermost often says little.
-fn causes(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text.push_str(": ");
-        text.push_str(&cause.to_string());
-        source = cause.source();
-    }
-    text
 }
 
 /// The stable reason of an error, if it is one of the service's.
@@ -235,7 +225,7 @@ impl Board for Remote {
         if !self.blobs.has(input) {
             let request = proto::GetInputRequest { lease: lease(errand) };
             let mut chunks = answer(self.client().get_input(request)).await?;
-            let mut upload = self.blobs.begin(input, u64::MAX)?;
+            let mut upload = self.blobs.begin(input, input, u64::MAX)?;
             while let Some(part) = chunks.message().await? {
                 upload.write(&part.chunk)?;
             }

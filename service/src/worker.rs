@@ -7,11 +7,12 @@
 
 use crate::board::{Board, BoardError, Errand};
 use crate::clock::millis;
+use crate::id::Token;
 use crate::job::{Failure, FailureClass, Outcome};
 use crate::keys::Keys;
 use crate::memory::{Budget, Share};
 use crate::proving::{Fleets, Meter, NoProof, Pace, prove};
-use crate::queue::WorkerInfo;
+use crate::workers::WorkerInfo;
 use popw_prover::CancelToken;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -46,6 +47,11 @@ pub struct WorkerOptions {
     pub slots: usize,
     /// Bytes of memory for proofs.
     pub memory: u64,
+}
+
+/// A random name for a worker that was given none.
+pub fn random_name() -> String {
+    format!("worker-{}", Token::random())
 }
 
 /// What a worker is to do.

@@ -218,6 +218,79 @@ async fn a_witness_becomes_a_proof_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn other_callers_find_their_way_and_garbage_ends_nothing() {
+    use std::io::{Read, Write};
+    use tonic_health::pb::{
+        HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient,
+    };
+    let (folder, squares) = (Folder::new(), Squares::new(5));
+    let service = Service::start(options(&folder, &squares)).await.unwrap();
+    let address = service.address();
+    let health = HealthCheckRequest {
+        service: "popw.v1.Prover".to_owned(),
+    };
+    let mut client = HealthClient::new(connect(&self::address(&service, None)).unwrap());
+    let answer = client.check(health).await.unwrap().into_inner();
+    assert_eq!(answer.status(), ServingStatus::Serving);
+    let (answers, garbage) = tokio::task::spawn_blocking(move || {
+        let say = |bytes: &[u8]| {
+            let mut stream = std::net::TcpStream::connect(address).unwrap();
+            stream.set_read_timeout(Some(Duration::from_secs(2))).unwrap();
+            stream.write_all(bytes).unwrap();
+            let mut answer = Vec::new();
+            // Whoever says nothing more has answered.
+            let _ = stream.read_to_end(&mut answer);
+            String::from_utf8_lossy(&answer).into_owned()
+        };
+        let web = |path: &str, body: &[u8]| {
+            let head = format!(
+                "POST {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-type: application/grpc-web+proto\r\ncontent-length: {}\r\n\r\n",
+                body.len()
+            );
+            say(&[head.as_bytes(), body].concat())
+        };
+        let empty = [0; 5];
+        let answers = [
+            web("/popw.v1.Prover/ListCircuits", &empty),
+            web("/grpc.reflection.v1.ServerReflection/ServerReflectionInfo", &empty),
+            web("/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo", &empty),
+        ];
+        let garbage = [
+            web("/popw.v1.Prover/SubmitJob", &[0, 0, 0, 0, 3, 255, 255, 255]),
+            web("/popw.v1.Prover/SubmitJob", &[0, 255, 255, 255, 255]),
+            web("/popw.v1.Prover/Nothing", &empty),
+            say(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\xff\xff\xff\xff\xff\xff\xff\xff\xff"),
+            say(&[0xa5; 10_000]),
+        ];
+        (answers, garbage)
+    })
+    .await
+    .unwrap();
+    for answer in &answers {
+        assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+        assert!(answer.contains("application/grpc-web+proto"), "{answer}");
+        assert!(
+            !answer.contains("grpc-status: 12") && !answer.contains("grpc-status:12"),
+            "{answer}"
+        );
+    }
+    assert!(answers[0].contains("squares.zkey"), "{}", answers[0]);
+    for answer in &garbage {
+        assert!(
+            !answer.contains("grpc-status:0") && !answer.contains("grpc-status: 0"),
+            "{answer}"
+        );
+    }
+    let circuits = proto::ListCircuitsRequest {};
+    let circuits = self::client(&service, None)
+        .list_circuits(circuits)
+        .await
+        .unwrap();
+    assert_eq!(circuits.into_inner().circuits.len(), 1, "it goes on");
+    service.stop(Duration::from_secs(5)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn jobs_outlive_their_service() {
     let (folder, squares) = (Folder::new(), Squares::new(500));
     let without = |options: ServiceOptions| ServiceOptions {
@@ -487,6 +560,15 @@ async fn tenants_do_not_see_each_other() {
     let list = proto::ListJobsRequest::default;
     assert!(two.list_jobs(list()).await.unwrap().into_inner().jobs.is_empty());
     assert_eq!(reader.list_jobs(list()).await.unwrap().into_inner().jobs.len(), 1);
+    // A file is its tenant's: whoever knows its hash gets no proof of it, and learns nothing of it.
+    let witness = squares.witness(3);
+    let mine = two.submit_job(request(&squares, "mine", &witness)).await;
+    refused(mine, Code::FailedPrecondition, "MISSING_FILE");
+    assert!(
+        !upload(&mut two, Digest::of(&witness).to_string(), &witness)
+            .await
+            .unwrap()
+    );
     // The same name is another tenant's own.
     assert!(
         !two.submit_job(request(&squares, "mine", &squares.witness(3)))
@@ -557,7 +639,7 @@ async fn workers_on_other_machines_prove_and_wrong_ones_are_put_aside() {
         };
         // One that lies.
         let liar = board("liar");
-        let info = popw_service::queue::WorkerInfo {
+        let info = popw_service::workers::WorkerInfo {
             name: "liar".to_owned(),
             backend: "cpu".to_owned(),
             threads: 1,
@@ -600,6 +682,7 @@ async fn workers_on_other_machines_prove_and_wrong_ones_are_put_aside() {
         let names: Vec<_> = service
             .queue()
             .workers()
+            .all()
             .into_iter()
             .map(|worker| worker.info.name)
             .collect();

@@ -6,7 +6,7 @@ mod common;
 use common::postgres::Server;
 use common::{Folder, rounds};
 use popw_service::id::{Digest, JobId, Token};
-use popw_service::job::{Change, Failure, FailureClass, Job, Millis, Outcome, State, Submission, Work};
+use popw_service::job::{Change, Failure, FailureClass, Job, Millis, Outcome, State, Submission, Work, file};
 use popw_service::store::{Limits, Memory, News, Offer, Postgres, Query, Sqlite, Store, StoreError};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
@@ -19,6 +19,8 @@ const LIMITS: Limits = Limits {
     queued: 12,
     tenant: 6,
 };
+
+const TENANTS: [&str; 4] = ["a", "b", "C", "ä"];
 
 /// The engines that this machine has, each with what it stands on.
 async fn engines() -> Vec<(Arc<dyn Store>, Box<dyn std::any::Any>)> {
@@ -128,7 +130,7 @@ impl Script {
             },
         };
         Submission {
-            tenant: self.one_of(&["a", "b", "C", "ä"]).to_owned(),
+            tenant: self.one_of(&TENANTS).to_owned(),
             request: format!("request {number}"),
             circuit: digest(9),
             key: digest(self.rng.gen_range(0..2)),
@@ -245,9 +247,10 @@ impl Script {
                 "list"
             }
             18 => {
-                let (id, input) = (self.id(), Digest([self.rng.gen_range(0..3); 32]));
+                let content = Digest([self.rng.gen_range(0..3); 32]);
+                let (id, file) = (self.id(), file(self.one_of(&TENANTS), content));
                 all!(store => store.get(id));
-                all!(store => store.uses(input));
+                all!(store => store.uses(file));
                 all!(store => store.counts());
                 all!(store => store.is_paused());
                 // Four answers of each store, side by side.

@@ -5,7 +5,8 @@ use super::prover::page;
 use crate::auth::{Scope, identity};
 use crate::job::State;
 use crate::proto;
-use crate::queue::{Queue, QueueError, WorkerState};
+use crate::queue::{Queue, QueueError};
+use crate::workers::WorkerState;
 use std::sync::Arc;
 use tonic::{Request, Response, Status, async_trait};
 
@@ -106,6 +107,7 @@ impl proto::admin_server::Admin for AdminService {
         let workers = self
             .queue
             .workers()
+            .all()
             .into_iter()
             .map(|worker| self.worker(worker))
             .collect();
@@ -118,7 +120,10 @@ impl proto::admin_server::Admin for AdminService {
     ) -> Result<Response<proto::ReleaseWorkerResponse>, Status> {
         let by = identity(&request, Scope::Admin)?.name.clone();
         let worker = request.into_inner().worker;
-        self.queue.release(&worker).map_err(|error| self.status(error))?;
+        self.queue
+            .workers()
+            .release(&worker)
+            .map_err(|error| self.status(error))?;
         tracing::info!(by, worker, "audit: release");
         Ok(Response::new(proto::ReleaseWorkerResponse {}))
     }

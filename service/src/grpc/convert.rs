@@ -1,7 +1,7 @@
 //! Between the protocol's messages and our types.
 
 use crate::hub::{Phase, Progress};
-use crate::id::{Digest, NotHex};
+use crate::id::NotHex;
 use crate::job::{self, Failure, FailureClass, Job, Millis, Outcome, State, Work};
 use crate::keys::{Key, KeyName};
 use crate::proto;
@@ -247,9 +247,4 @@ pub(crate) fn read_snarkjs(
     let proof = snarkjs::read_proof(proof).map_err(|error| invalid("proof_json", error))?;
     let public = snarkjs::read_public(public).map_err(|error| invalid("public_json", error))?;
     Ok((proof, public))
-}
-
-/// The SHA-256 of an upload.
-pub(crate) fn digest(field: &'static str, text: &str) -> Result<Digest, QueueError> {
-    name(field, text)
 }

@@ -61,6 +61,7 @@ impl ProverService {
 
     async fn store(
         &self,
+        tenant: &str,
         mut parts: Streaming<proto::UploadWitnessRequest>,
     ) -> Result<(String, bool), Status> {
         let mut next = async || match tokio::time::timeout(SILENCE, parts.message()).await {
@@ -75,10 +76,10 @@ impl ProverService {
         let Some(Some(Part::Header(header))) = next().await? else {
             return Err(self.status(invalid("header", "the first message must be the header")));
         };
-        let digest = convert::digest("header.sha256", &header.sha256).map_err(|error| self.status(error))?;
+        let digest = name("header.sha256", &header.sha256).map_err(|error| self.status(error))?;
         let upload = self
             .queue
-            .upload(digest, header.bytes)
+            .upload(tenant, digest, header.bytes)
             .map_err(|error| self.status(error))?;
         let Some(mut upload) = upload else {
             return Ok((header.sha256, true));
@@ -144,7 +145,7 @@ impl proto::prover_server::Prover for ProverService {
         &self,
         request: Request<Streaming<proto::UploadWitnessRequest>>,
     ) -> Result<Response<proto::UploadWitnessResponse>, Status> {
-        identity(&request, Scope::Submit)?;
+        let tenant = identity(&request, Scope::Submit)?.tenant.clone();
         let Ok(_permit) = self.uploads.try_acquire() else {
             let message = format!("{UPLOADS} uploads are under way");
             let retry = Some(Duration::from_secs(1));
@@ -155,7 +156,7 @@ impl proto::prover_server::Prover for ProverService {
                 retry,
             ));
         };
-        let (sha256, known) = self.store(request.into_inner()).await?;
+        let (sha256, known) = self.store(&tenant, request.into_inner()).await?;
         Ok(Response::new(proto::UploadWitnessResponse { sha256, known }))
     }
 
@@ -206,7 +207,7 @@ impl proto::prover_server::Prover for ProverService {
         let key = convert::read_key_name(request.key).map_err(|error| self.status(error))?;
         self.queue.key(&key).map_err(|error| self.status(error))?;
         let digest = crate::id::Digest::of(&request.witness);
-        let upload = self.queue.upload(digest, request.witness.len() as u64);
+        let upload = self.queue.upload(&tenant, digest, request.witness.len() as u64);
         if let Some(mut upload) = upload.map_err(|error| self.status(error))? {
             let write = move |upload: &mut Upload| upload.write(&request.witness);
             let stored = blocking(move || write(&mut upload).and_then(|()| upload.finish())).await?;

@@ -51,7 +51,7 @@ impl Queue {
             QueueError::WrongProof(_) => plain(Code::InvalidArgument, "WRONG_PROOF"),
             QueueError::Blob(BlobError::Hash { .. }) => plain(Code::InvalidArgument, "WRONG_HASH"),
             QueueError::Blob(BlobError::TooLarge { .. }) => plain(Code::InvalidArgument, "FILE_TOO_LARGE"),
-            QueueError::Blob(BlobError::Missing(_)) => plain(Code::FailedPrecondition, "MISSING_FILE"),
+            QueueError::Blob(BlobError::Missing) => plain(Code::FailedPrecondition, "MISSING_FILE"),
             QueueError::Blob(blob) => {
                 tracing::error!(%error, "a file");
                 match blob.is_full() {

@@ -7,8 +7,9 @@ use crate::board::Errand;
 use crate::id::{JobId, Token};
 use crate::keys::KeyName;
 use crate::proto;
-use crate::queue::{Queue, QueueError, WorkerInfo};
+use crate::queue::{Queue, QueueError};
 use crate::store::blobs::BlobError;
+use crate::workers::{NAME_MAX, WorkerInfo};
 use std::fs::File;
 use std::io::Read;
 use std::sync::Arc;
@@ -91,13 +92,16 @@ impl proto::worker_server::Worker for WorkerService {
             .map_err(|error| self.status(error))?;
         let info = WorkerInfo {
             name: request.worker,
-            backend: request.backend.chars().take(crate::queue::NAME_MAX).collect(),
+            backend: request.backend.chars().take(NAME_MAX).collect(),
             threads: request.threads,
             memory: request.memory_bytes,
             keys,
         };
         tracing::info!(worker = info.name, backend = info.backend, "a worker registers");
-        self.queue.register(info).map_err(|error| self.status(error))?;
+        self.queue
+            .workers()
+            .register(info)
+            .map_err(|error| self.status(error))?;
         let lease = convert::span(crate::clock::millis(self.queue.settings().lease));
         Ok(Response::new(proto::RegisterResponse { lease: Some(lease) }))
     }
@@ -225,7 +229,7 @@ impl proto::worker_server::Worker for WorkerService {
         identity(&request, Scope::Worker)?;
         let worker = request.into_inner().worker;
         tracing::info!(worker, "a worker leaves");
-        self.queue.leave(&worker);
+        self.queue.workers().leave(&worker);
         Ok(Response::new(proto::DrainResponse {}))
     }
 }

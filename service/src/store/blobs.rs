@@ -1,4 +1,4 @@
-//! [`Blobs`]: witnesses and fleets, as files named by their SHA-256.
+//! [`Blobs`]: witnesses and fleets, as files with 32 bytes as name.
 //!
 //! A file is whole or not there: it is written beside, synced, checked against its hash and renamed. It is secret: only the service's user may read it, and it is overwritten before it
 //! is removed (which is as much as a program can do: a file system or a disk may keep old blocks).
@@ -12,7 +12,7 @@ use std::io::{self, Seek, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-/// A folder of files by hash.
+/// A folder of such files.
 #[derive(Clone, Debug)]
 pub struct Blobs {
     folder: PathBuf,
@@ -37,8 +37,8 @@ pub enum BlobError {
         limit: u64,
     },
     /// There is no such file.
-    #[error("there is no file with the SHA-256 {0}: upload it first")]
-    Missing(Digest),
+    #[error("the input is not there: upload it first")]
+    Missing,
     /// The disk refuses.
     #[error("{path}: {source}")]
     Io {
@@ -71,43 +71,43 @@ impl Blobs {
     }
 
     /// Where a file is, or would be.
-    pub fn path(&self, digest: Digest) -> PathBuf {
-        self.folder.join(digest.to_string())
+    pub fn path(&self, name: Digest) -> PathBuf {
+        self.folder.join(name.to_string())
     }
 
     /// Is the file there?
-    pub fn has(&self, digest: Digest) -> bool {
-        self.path(digest).is_file()
+    pub fn has(&self, name: Digest) -> bool {
+        self.path(name).is_file()
     }
 
     /// How large a file is.
     ///
     /// # Errors
     /// If there is none.
-    pub fn bytes(&self, digest: Digest) -> Result<u64, BlobError> {
-        let path = self.path(digest);
+    pub fn bytes(&self, name: Digest) -> Result<u64, BlobError> {
+        let path = self.path(name);
         match fs::metadata(&path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Err(BlobError::Missing(digest)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Err(BlobError::Missing),
             data => Ok(data.map_err(at(&path))?.len()),
         }
     }
 
     /// Was the file touched within `age`?
-    pub fn is_fresh(&self, digest: Digest, age: Duration) -> bool {
-        let modified = fs::metadata(self.path(digest)).and_then(|data| data.modified());
+    pub fn is_fresh(&self, name: Digest, age: Duration) -> bool {
+        let modified = fs::metadata(self.path(name)).and_then(|data| data.modified());
         modified.is_ok_and(|time| time.elapsed().is_ok_and(|since| since < age))
     }
 
-    /// Begins a file of at most `limit` bytes.
+    /// Begins a file of this name, of bytes of this SHA-256, at most `limit` of them.
     ///
     /// # Errors
     /// If the disk refuses.
-    pub fn begin(&self, expected: Digest, limit: u64) -> Result<Upload, BlobError> {
+    pub fn begin(&self, name: Digest, expected: Digest, limit: u64) -> Result<Upload, BlobError> {
         let path = self.folder.join(format!("{}.part", Token::random()));
         let file = OpenOptions::new().write(true).create_new(true).open(&path);
         let file = file.map_err(at(&path))?;
         let upload = Upload {
-            target: self.path(expected),
+            target: self.path(name),
             expected,
             limit,
             hash: Sha256::new(),
@@ -120,27 +120,15 @@ impl Blobs {
         Ok(upload)
     }
 
-    /// Stores bytes.
-    ///
-    /// # Errors
-    /// If the disk refuses.
-    pub fn put(&self, bytes: &[u8]) -> Result<Digest, BlobError> {
-        let digest = Digest::of(bytes);
-        let mut upload = self.begin(digest, bytes.len() as u64)?;
-        upload.write(bytes)?;
-        upload.finish()?;
-        Ok(digest)
-    }
-
     /// Marks a file as just used, so that it is not [`Blobs::untouched`] before its job is there.
     ///
     /// # Errors
     /// If there is none.
-    pub fn touch(&self, digest: Digest) -> Result<(), BlobError> {
-        let path = self.path(digest);
+    pub fn touch(&self, name: Digest) -> Result<(), BlobError> {
+        let path = self.path(name);
         let file = match File::open(&path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                return Err(BlobError::Missing(digest));
+                return Err(BlobError::Missing);
             }
             file => file.map_err(at(&path))?,
         };
@@ -151,8 +139,8 @@ impl Blobs {
     ///
     /// # Errors
     /// If the disk refuses.
-    pub fn remove(&self, digest: Digest) -> Result<(), BlobError> {
-        erase(&self.path(digest))
+    pub fn remove(&self, name: Digest) -> Result<(), BlobError> {
+        erase(&self.path(name))
     }
 
     /// The files that nobody touched for `age`; unfinished ones are removed on the way.
@@ -294,6 +282,14 @@ mod tests {
         Blobs::open(&folder).unwrap()
     }
 
+    fn put(blobs: &Blobs, bytes: &[u8]) -> Digest {
+        let digest = Digest::of(bytes);
+        let mut upload = blobs.begin(digest, digest, 100).unwrap();
+        upload.write(bytes).unwrap();
+        upload.finish().unwrap();
+        digest
+    }
+
     fn files(blobs: &Blobs) -> usize {
         fs::read_dir(&blobs.folder).unwrap().count()
     }
@@ -301,31 +297,31 @@ mod tests {
     #[test]
     fn a_file_is_what_its_name_says_or_not_there() {
         let blobs = blobs("whole");
-        let digest = blobs.put(b"witness").unwrap();
+        let digest = put(&blobs, b"witness");
         assert_eq!(fs::read(blobs.path(digest)).unwrap(), b"witness");
         // The same again changes nothing.
-        assert_eq!(blobs.put(b"witness").unwrap(), digest);
-        let mut upload = blobs.begin(Digest::of(b"other"), 100).unwrap();
+        assert_eq!(put(&blobs, b"witness"), digest);
+        let mut upload = blobs.begin(Digest([1; 32]), Digest::of(b"other"), 100).unwrap();
         upload.write(b"otter").unwrap();
         assert!(matches!(upload.finish(), Err(BlobError::Hash { .. })));
-        let mut upload = blobs.begin(Digest::of(b"12345"), 4).unwrap();
+        let mut upload = blobs.begin(Digest([1; 32]), Digest::of(b"12345"), 4).unwrap();
         assert!(matches!(
             upload.write(b"12345"),
             Err(BlobError::TooLarge { limit: 4 })
         ));
         drop(upload);
-        drop(blobs.begin(digest, 4).unwrap());
+        drop(blobs.begin(digest, digest, 4).unwrap());
         assert_eq!(files(&blobs), 1);
         blobs.remove(digest).unwrap();
         blobs.remove(digest).unwrap();
-        assert!(matches!(blobs.touch(digest), Err(BlobError::Missing(_))));
+        assert!(matches!(blobs.touch(digest), Err(BlobError::Missing)));
         assert_eq!(files(&blobs), 0);
     }
 
     #[test]
     fn what_nobody_touches_is_found() {
         let blobs = blobs("old");
-        let digest = blobs.put(b"old").unwrap();
+        let digest = put(&blobs, b"old");
         fs::write(blobs.folder.join("half.part"), b"half").unwrap();
         fs::write(blobs.folder.join("foreign"), b"not ours").unwrap();
         assert_eq!(blobs.untouched(Duration::from_secs(60)).unwrap(), []);

@@ -17,8 +17,8 @@ pub(crate) struct Columns {
     pub(crate) state: i32,
     /// The key, hexadecimal.
     pub(crate) key: String,
-    /// The input file, hexadecimal.
-    pub(crate) input: String,
+    /// The input file's name in the store, hexadecimal.
+    pub(crate) file: String,
     /// The priority.
     pub(crate) priority: i32,
     /// The deadline, or the end of time.
@@ -45,7 +45,7 @@ impl Columns {
             request: submission.request.clone(),
             state: number(job.state),
             key: submission.key.to_string(),
-            input: submission.work.input().to_string(),
+            file: submission.file().to_string(),
             priority: i32::from(submission.priority),
             deadline: integer(submission.deadline.unwrap_or(u64::MAX)),
             memory: integer(submission.memory),

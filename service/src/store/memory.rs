@@ -7,9 +7,10 @@ use super::{
 };
 use crate::id::{Digest, JobId};
 use crate::job::{Change, Job, Millis, State};
+use crate::lock;
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard};
 use tonic::async_trait;
 
 /// A store in memory.
@@ -24,7 +25,7 @@ struct Inner {
 
 impl Memory {
     fn inner(&self) -> MutexGuard<'_, Inner> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.0)
     }
 }
 
@@ -166,8 +167,8 @@ impl Store for Memory {
         Ok(counts)
     }
 
-    async fn uses(&self, input: Digest) -> Result<u64, StoreError> {
-        Ok(self.inner().count(|job| job.submission.work.input() == input))
+    async fn uses(&self, file: Digest) -> Result<u64, StoreError> {
+        Ok(self.inner().count(|job| job.submission.file() == file))
     }
 
     async fn pause(&self, paused: bool) -> Result<(), StoreError> {

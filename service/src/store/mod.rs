@@ -216,11 +216,11 @@ pub trait Store: Send + Sync + 'static {
     /// The engine's.
     async fn counts(&self) -> Result<Counts, StoreError>;
 
-    /// How many jobs need a file.
+    /// How many jobs need a file, by its name in the store.
     ///
     /// # Errors
     /// The engine's.
-    async fn uses(&self, input: Digest) -> Result<u64, StoreError>;
+    async fn uses(&self, file: Digest) -> Result<u64, StoreError>;
 
     /// Stops handing out jobs, or goes on. Jobs that are leased go on.
     ///

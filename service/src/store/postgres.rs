@@ -9,6 +9,7 @@ use super::columns::{Columns, integer, job, natural, number, state};
 use super::{
     Counts, Limits, News, Offer, Query, SWEEP_MAX, Store, StoreError, Submitted, Swept, room, same_or_refused,
 };
+use crate::causes;
 use crate::id::{Digest, JobId, Token};
 use crate::job::{Change, Job, Millis, State};
 use deadpool_postgres::{Client, Manager, ManagerConfig, Pool, RecyclingMethod, Runtime, Transaction};
@@ -41,13 +42,13 @@ const LOCK: &str = "SELECT pg_advisory_xact_lock(1886351223)";
 /// Names are compared as bytes whatever the database's language.
 const SCHEMA: &str = r#"
     CREATE TABLE IF NOT EXISTS popw_jobs (
-        id TEXT COLLATE "C" PRIMARY KEY, tenant TEXT NOT NULL, request TEXT NOT NULL, state INTEGER NOT NULL, key TEXT NOT NULL, input TEXT NOT NULL,
+        id TEXT COLLATE "C" PRIMARY KEY, tenant TEXT NOT NULL, request TEXT NOT NULL, state INTEGER NOT NULL, key TEXT NOT NULL, file TEXT NOT NULL,
         priority INTEGER NOT NULL, deadline BIGINT NOT NULL, memory BIGINT NOT NULL, submitted BIGINT NOT NULL, wakes BIGINT NOT NULL,
         body TEXT NOT NULL, UNIQUE (tenant, request)
     );
     CREATE INDEX IF NOT EXISTS popw_jobs_by_state ON popw_jobs (state, tenant);
     CREATE INDEX IF NOT EXISTS popw_jobs_by_wakes ON popw_jobs (wakes);
-    CREATE INDEX IF NOT EXISTS popw_jobs_by_input ON popw_jobs (input);
+    CREATE INDEX IF NOT EXISTS popw_jobs_by_file ON popw_jobs (file);
     CREATE TABLE IF NOT EXISTS popw_settings (name TEXT PRIMARY KEY, value TEXT NOT NULL);
     INSERT INTO popw_settings VALUES ('version', '1') ON CONFLICT DO NOTHING;
 "#;
@@ -178,7 +179,7 @@ impl Postgres {
             &columns.request,
             &columns.state,
             &columns.key,
-            &columns.input,
+            &columns.file,
             &columns.priority,
             &columns.deadline,
             &columns.memory,
@@ -300,17 +301,12 @@ impl Postgres {
         Ok(counts)
     }
 
-    async fn try_uses(&self, input: Digest) -> Result<u64, StoreError> {
+    async fn try_uses(&self, file: Digest) -> Result<u64, StoreError> {
         let client = self.client().await?;
         let query = client
-            .prepare_cached("SELECT count(*) FROM popw_jobs WHERE input = $1")
+            .prepare_cached("SELECT count(*) FROM popw_jobs WHERE file = $1")
             .await?;
-        natural(
-            client
-                .query_one(&query, &[&input.to_string()])
-                .await?
-                .try_get(0)?,
-        )
+        natural(client.query_one(&query, &[&file.to_string()]).await?.try_get(0)?)
     }
 
     async fn try_pause(&self, paused: bool) -> Result<(), StoreError> {
@@ -392,18 +388,6 @@ impl From<tokio_postgres::Error> for StoreError {
     }
 }
 
-/// An error with its causes: the outermost often says little.
-fn causes(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text.push_str(": ");
-        text.push_str(&cause.to_string());
-        source = cause.source();
-    }
-    text
-}
-
 fn body(row: &Row) -> Result<Job, StoreError> {
     job(row.try_get(0)?)
 }
@@ -472,8 +456,8 @@ impl Store for Postgres {
         in_time(self.try_counts()).await
     }
 
-    async fn uses(&self, input: Digest) -> Result<u64, StoreError> {
-        in_time(self.try_uses(input)).await
+    async fn uses(&self, file: Digest) -> Result<u64, StoreError> {
+        in_time(self.try_uses(file)).await
     }
 
     async fn pause(&self, paused: bool) -> Result<(), StoreError> {

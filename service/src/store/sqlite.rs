@@ -27,13 +27,13 @@ const GROUP_MAX: usize = 256;
 
 const SCHEMA: &str = "
     CREATE TABLE jobs (
-        id TEXT PRIMARY KEY, tenant TEXT NOT NULL, request TEXT NOT NULL, state INTEGER NOT NULL, key TEXT NOT NULL, input TEXT NOT NULL,
+        id TEXT PRIMARY KEY, tenant TEXT NOT NULL, request TEXT NOT NULL, state INTEGER NOT NULL, key TEXT NOT NULL, file TEXT NOT NULL,
         priority INTEGER NOT NULL, deadline INTEGER NOT NULL, memory INTEGER NOT NULL, submitted INTEGER NOT NULL, wakes INTEGER NOT NULL,
         body TEXT NOT NULL, UNIQUE (tenant, request)
     ) WITHOUT ROWID;
     CREATE INDEX jobs_by_state ON jobs (state, tenant);
     CREATE INDEX jobs_by_wakes ON jobs (wakes);
-    CREATE INDEX jobs_by_input ON jobs (input);
+    CREATE INDEX jobs_by_file ON jobs (file);
     CREATE TABLE settings (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
     PRAGMA user_version = 1;
 ";
@@ -222,7 +222,7 @@ fn insert(connection: &Connection, job: &Job) -> Result<(), StoreError> {
         columns.request,
         columns.state,
         columns.key,
-        columns.input,
+        columns.file,
         columns.priority,
         columns.deadline,
         columns.memory,
@@ -421,10 +421,10 @@ impl Store for Sqlite {
         self.reader.call(work).await
     }
 
-    async fn uses(&self, input: Digest) -> Result<u64, StoreError> {
+    async fn uses(&self, file: Digest) -> Result<u64, StoreError> {
         let work = move |connection: &Connection| {
-            let query = "SELECT count(*) FROM jobs WHERE input = ?";
-            count(connection, query, [input.to_string()])
+            let query = "SELECT count(*) FROM jobs WHERE file = ?";
+            count(connection, query, [file.to_string()])
         };
         self.reader.call(work).await
     }
