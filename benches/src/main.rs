@@ -6,6 +6,7 @@
 //! cargo run --release -p popw-benches -- ceremony --ptau FILE --json FILE
 //! cargo run --release -p popw-benches -- zones --json FILE
 //! cargo run --release -p popw-benches -- verify-batch --json FILE
+//! cargo run --release -p popw-benches -- service --json FILE
 //! ```
 //!
 //! | module | what it is for |
@@ -14,6 +15,7 @@
 //! | [`kernels`] | single kernels: who takes part |
 //! | [`ceremony`] | the steps of a ceremony, beside snarkjs |
 //! | [`zones`] | whole zones of claim U1: claim, witness, proof |
+//! | [`service`] | what the service adds to a proof |
 //! | [`batch`] | verification of many proofs at once |
 //! | [`round`] | the processes, the rounds, what is measured |
 //! | [`probe`] | memory and processor time of a process, from outside |
@@ -38,6 +40,7 @@ mod peers;
 mod probe;
 mod report;
 mod round;
+mod service;
 mod tools;
 mod zones;
 
@@ -69,6 +72,8 @@ enum Command {
     Zones(ZonesArgs),
     /// Batches of proofs verified at once, beside one at a time by us and by ark-groth16.
     VerifyBatch(BatchArgs),
+    /// What the service adds to a proof by the engine that it runs; how soon a cancelled job's processor is free.
+    Service(ServiceArgs),
     /// A measured process; `peers` and `kernels` start it.
     #[command(subcommand, hide = true)]
     Child(Child),
@@ -167,6 +172,25 @@ struct BatchArgs {
     json: Option<PathBuf>,
 }
 
+#[derive(Args)]
+struct ServiceArgs {
+    /// The logarithm of the size.
+    #[arg(long, default_value_t = 18, value_parser = clap::value_parser!(u32).range(10..=22))]
+    log2: u32,
+    /// Threads of a proof.
+    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..=1024))]
+    threads: u32,
+    /// Timed rounds.
+    #[arg(long, default_value_t = 21, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    rounds: u32,
+    /// Where keys and witnesses are kept between runs; the target folder's `peers` without it.
+    #[arg(long)]
+    cache: Option<PathBuf>,
+    /// Where to write the results as JSON.
+    #[arg(long)]
+    json: Option<PathBuf>,
+}
+
 #[derive(Subcommand)]
 enum Child {
     /// One of our provers.
@@ -204,6 +228,7 @@ fn main() -> ExitCode {
         Command::Ceremony(args) => ceremony::run(&args),
         Command::Zones(args) => zones::run(&args),
         Command::VerifyBatch(args) => batch::run(&args),
+        Command::Service(args) => service::run(&args),
         Command::Child(child) => answer(&child),
     };
     match result {

@@ -7,6 +7,8 @@
 //! | [`epoch`] | a whole epoch of a fleet: every zone proven, everything that settles it |
 //! | [`simulate`] | a seeded fleet with attackers, and what the claims catch |
 //! | [`synthetic`] | keys, devices and watchers from a seed, for both |
+//! | [`service`] | the proving service, its workers and its clients |
+//! | [`doctor`] | what a machine lacks before a service runs on it |
 //! | [`chain`] | a network's contracts, driven through a node |
 //! | [`contracts`] | the contracts' interfaces |
 //! | [`evm`] | an Ethereum in this process, for the demo and for the contracts' tests |
@@ -21,6 +23,7 @@ pub mod chain;
 pub mod commands;
 pub mod contracts;
 pub mod demo;
+pub mod doctor;
 pub mod epoch;
 pub mod evm;
 pub mod failure;
@@ -28,11 +31,13 @@ pub mod files;
 pub mod fleet_folder;
 pub mod report;
 pub mod screen;
+pub mod service;
 pub mod simulate;
 pub mod synthetic;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 use failure::Failure;
+use std::ffi::OsString;
 
 const EXIT_CODES: &str = "\
 Exit codes:
@@ -82,9 +87,23 @@ enum Command {
     #[command(subcommand)]
     Keys(commands::keys::Command),
     /// Serve proofs over gRPC: a durable queue, and a worker in the same process
-    Serve(commands::serve::Args),
-    /// Have a service prove, and see, watch and stop its jobs
-    Jobs(commands::jobs::Args),
+    #[command(args_override_self = true)]
+    Serve(service::serve::Args),
+    /// Prove for a service on another machine
+    #[command(args_override_self = true)]
+    Worker(service::worker::Args),
+    /// Have a service prove; see, watch and stop its jobs; administer its queue
+    Jobs(service::jobs::Args),
+    /// Look at this machine before a service or a worker runs on it
+    Doctor(doctor::Args),
+    /// Write a file of options for `serve` or `worker`
+    #[command(subcommand)]
+    Config(service::config::Command),
+    /// Load a service, and say how it answers
+    Load(service::load::Args),
+    /// Make API keys for a service's callers
+    #[command(subcommand)]
+    Callers(service::callers::Command),
     /// The GPUs of this machine: what they are, whether they compute rightly, how fast
     #[cfg(feature = "gpu")]
     #[command(subcommand)]
@@ -92,6 +111,18 @@ enum Command {
     /// Inspect, verify, cut and prepare a phase 1 (powers of tau)
     #[command(subcommand)]
     Ptau(commands::ptau::Command),
+    /// Write a shell's completions of these commands to standard output
+    Completions(commands::manual::CompletionsArgs),
+    /// Write the pages of the manual
+    Man(commands::manual::ManArgs),
+}
+
+/// The command line, with the file of options that it may name.
+///
+/// # Errors
+/// If the file cannot be used. A line that the grammar does not know ends the process, as does one that asks for help.
+pub fn parse(line: Vec<OsString>) -> Result<Cli, Failure> {
+    Ok(Cli::parse_from(service::config::expand(line, &Cli::command())?))
 }
 
 /// Runs a command.
@@ -111,10 +142,17 @@ pub fn run(cli: &Cli) -> Result<(), Failure> {
         Command::Export(command) => commands::export::run(command),
         Command::Circuit(command) => commands::circuit::run(command),
         Command::Keys(command) => commands::keys::run(command),
-        Command::Serve(args) => commands::serve::run(args),
-        Command::Jobs(args) => commands::jobs::run(args),
+        Command::Serve(args) => service::serve::run(args),
+        Command::Worker(args) => service::worker::run(args),
+        Command::Jobs(args) => service::jobs::run(args),
+        Command::Doctor(args) => doctor::run(args),
+        Command::Config(command) => service::config::run(command, &Cli::command()),
+        Command::Load(args) => service::load::run(args),
+        Command::Callers(command) => service::callers::run(command),
         #[cfg(feature = "gpu")]
         Command::Gpu(command) => commands::gpu::run(command),
         Command::Ptau(command) => commands::ptau::run(command),
+        Command::Completions(args) => commands::manual::completions(args, Cli::command()),
+        Command::Man(args) => commands::manual::man(args, Cli::command()),
     }
 }

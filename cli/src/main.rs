@@ -2,11 +2,11 @@
 
 #![forbid(unsafe_code)]
 
-use clap::Parser;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    match popw::run(&popw::Cli::parse()) {
+    let line = std::env::args_os().collect();
+    match popw::parse(line).and_then(|cli| popw::run(&cli)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             eprintln!("popw: {}", failure.message);

@@ -1,155 +1,26 @@
-//! `popw serve` and `popw jobs` as operators use them: from a clean start to a proof, and killed at any moment.
+//! `popw serve` and its clients as operators use them: from a clean start to a proof, an epoch by workers, administration.
 
-#![allow(clippy::unwrap_used, clippy::panic)]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::cast_possible_truncation)]
 
+mod common;
+
+use common::{CIRCUIT, Service, cache, done, fleet, popw, port, prove, temporary, text, witness};
 use popw_keys::Zkey;
 use popw_verifier::{Verifier, snarkjs};
-use std::collections::BTreeMap;
-use std::io::{BufRead, BufReader};
-use std::net::TcpListener;
-use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdout, Command, Output, Stdio};
+use std::process::Stdio;
 use std::time::Duration;
 
-const CIRCUIT: &str = "uptime:N=1,W=3,S=24";
-
-/// Requests that are under way when the service is killed.
-const REQUESTS: usize = 3;
-
-fn temporary(name: &str) -> PathBuf {
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("service").join(name);
-    let _ = std::fs::remove_dir_all(&folder);
-    std::fs::create_dir_all(&folder).unwrap();
-    folder
-}
-
-/// Where dev keys are kept between runs of the tests.
-fn cache() -> PathBuf {
-    Path::new(env!("CARGO_TARGET_TMPDIR")).join("cache")
-}
-
-fn popw(arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_popw"));
-    command.args(arguments).env("POPW_CACHE", cache());
-    command
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
-}
-
-/// Runs a command that must succeed, and returns what it says.
-fn done(arguments: &[&str]) -> String {
-    let output: Output = popw(arguments).output().unwrap();
-    assert!(
-        output.status.success(),
-        "{arguments:?}: {}{}",
-        text(&output.stdout),
-        text(&output.stderr)
-    );
-    text(&output.stdout)
-}
-
-/// A zone's assignment.
-fn witness(folder: &Path) -> PathBuf {
-    let (fleet, claim) = (folder.join("fleet"), folder.join("claim"));
-    let simulate = [
-        "simulate",
-        "--devices",
-        "1",
-        "--zone-devices",
-        "1",
-        "--watchers",
-        "3",
-        "--slots",
-        "24",
-        "--out",
-    ];
-    done(&[&simulate[..], &[fleet.to_str().unwrap()]].concat());
-    done(&["claim", fleet.to_str().unwrap(), "--out", claim.to_str().unwrap()]);
-    claim.join("witness.wtns")
-}
-
-/// A running service.
-struct Service {
-    child: Child,
-    /// Held open: what the service says has to go somewhere.
-    _output: BufReader<ChildStdout>,
-}
-
-impl Service {
-    /// Starts it and waits until it listens.
-    fn start(data: &Path, port: u16) -> Self {
-        let listen = format!("127.0.0.1:{port}");
-        let mut command = popw(&[
-            "serve",
-            "--data-dir",
-            data.to_str().unwrap(),
-            "--dev",
-            CIRCUIT,
-            "--listen",
-            &listen,
-        ]);
-        let mut child = command
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let mut output = BufReader::new(child.stdout.take().unwrap());
-        let mut line = String::new();
-        while !line.starts_with("listening on") {
-            line.clear();
-            assert!(
-                output.read_line(&mut line).unwrap() > 0,
-                "it ended before it listened"
-            );
-        }
-        Self {
-            child,
-            _output: output,
-        }
-    }
-
-    /// As a crash: no code of the service runs any more.
-    fn kill(mut self) {
-        self.child.kill().unwrap();
-        self.child.wait().unwrap();
-    }
-}
-
-fn port() -> u16 {
-    TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap()
-        .port()
-}
-
-/// The command that has a witness proven.
-fn prove(url: &str, witness: &Path, folder: &Path, request: &str) -> Command {
-    let [proof, public] = ["proof", "public"].map(|what| folder.join(format!("{request}.{what}.json")));
-    let [witness, proof, public] = [witness, &proof, &public].map(|path| path.to_str().unwrap());
-    popw(&[
-        "jobs",
-        "prove",
-        witness,
-        proof,
-        public,
-        "--request",
-        request,
-        "--service",
-        url,
-    ])
-}
+/// Zones of the epoch that a service proves.
+const ZONES: u32 = 6;
 
 #[test]
 fn a_clean_start_leads_to_a_proof() {
     let (folder, port) = (temporary("start"), port());
     let (data, url) = (folder.join("data"), format!("http://127.0.0.1:{port}"));
-    let witness = witness(&folder);
+    let witness = witness(&folder, 1);
     let service = Service::start(&data, port);
     let circuits = done(&["jobs", "circuits", "--service", &url]);
-    let output = prove(&url, &witness, &folder, "first").output().unwrap();
+    let output = prove(&url, &witness, &folder, "first", "60").output().unwrap();
     assert!(output.status.success(), "{}", text(&output.stderr));
     // The key that the service names is the one of the cache.
     let key = cache().join(circuits.split_once(": ").unwrap().0);
@@ -195,7 +66,7 @@ fn a_clean_start_leads_to_a_proof() {
         text(&open.stderr)
     );
     service.kill();
-    let away = popw(&["jobs", "ls", "--service", &url]);
+    let away = popw(&["jobs", "ls", "--service", &url, "--patience", "0"]);
     let away = { away }.output().unwrap();
     assert_eq!(away.status.code(), Some(3), "{}", text(&away.stderr));
 }
@@ -207,7 +78,7 @@ fn a_zone_s_claim_is_proven_from_its_files() {
     use popw_service::proto::{self, upload_witness_request::Header, upload_witness_request::Part};
     let (folder, port) = (temporary("claim"), port());
     let (data, url) = (folder.join("data"), format!("http://127.0.0.1:{port}"));
-    witness(&folder);
+    witness(&folder, 1);
     let file = |name: &str| std::fs::read(folder.join("fleet").join(name)).unwrap();
     let fleet = proto::Fleet {
         params: file("params.toml"),
@@ -299,63 +170,159 @@ fn a_zone_s_claim_is_proven_from_its_files() {
     service.kill();
 }
 
-/// What was submitted is proven, and what was proven stays as it is, however often the service is killed.
+/// A run of an epoch and its service are killed while a worker in a process of its own proves: the next run finds what was proven, and ends with every file right.
 #[test]
-fn a_killed_service_loses_nothing() {
-    let rounds = std::env::var("POPW_ROUNDS")
-        .ok()
-        .and_then(|text| text.parse().ok());
-    let (folder, port) = (temporary("killed"), port());
-    let (data, url) = (folder.join("data"), format!("http://127.0.0.1:{port}"));
-    let witness = witness(&folder);
-    let mut proofs: BTreeMap<String, Vec<u8>> = BTreeMap::new();
-    let mut cut = 0;
-    for round in 0..rounds.unwrap_or(3u64) {
-        let service = Service::start(&data, port);
-        let names: Vec<String> = (0..REQUESTS)
-            .map(|number| format!("round-{round}-{number}"))
-            .collect();
-        let clients: Vec<Child> = names
-            .iter()
-            .map(|name| {
-                let mut client = prove(&url, &witness, &folder, name);
-                client
-                    .stdout(Stdio::null())
-                    .stderr(Stdio::null())
-                    .spawn()
-                    .unwrap()
-            })
-            .collect();
-        // Another moment in each round: before, within and after the proofs.
-        std::thread::sleep(Duration::from_millis(40 + 230 * round % 700));
-        service.kill();
-        let mut acknowledged = Vec::new();
-        for (name, client) in names.iter().zip(clients) {
-            let succeeded = { client }.wait().unwrap().success();
-            cut += usize::from(!succeeded);
-            if succeeded {
-                acknowledged.push(name);
-            }
-        }
-        let read = |name: &String| std::fs::read(folder.join(format!("{name}.proof.json"))).unwrap();
-        proofs.extend(acknowledged.iter().map(|name| ((*name).clone(), read(name))));
-        let service = Service::start(&data, port);
-        for name in &names {
-            let output = prove(&url, &witness, &folder, name).output().unwrap();
-            assert!(output.status.success(), "{name}: {}", text(&output.stderr));
-            if let Some(proof) = proofs.get(name) {
-                assert!(*proof == read(name), "{name} was proven twice");
-            }
-            proofs.insert(name.clone(), read(name));
-        }
-        let list = done(&["jobs", "ls", "--service", &url]);
-        assert_eq!(
-            list.lines().count(),
-            proofs.len(),
-            "each request is one job: {list}"
+fn an_epoch_is_proven_by_a_service_whatever_is_killed() {
+    let (folder, port) = (temporary("epoch"), port());
+    let (data, out, url) = (
+        folder.join("data"),
+        folder.join("out"),
+        format!("http://127.0.0.1:{port}"),
+    );
+    let fleet = fleet(&folder, ZONES, 1);
+    // A worker that is away is given up after three seconds.
+    let alone: &[&str] = &["--slots", "0", "--lease", "3"];
+    let service = Service::with(&data, port, alone);
+    let (inputs, dev) = (folder.join("worker"), ["--dev", CIRCUIT, "--name", "away"]);
+    let mut worker = popw(&[
+        "worker",
+        "--service",
+        &url,
+        "--data-dir",
+        inputs.to_str().unwrap(),
+    ]);
+    let mut worker = worker
+        .args(dev)
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let run = || {
+        let mut run = popw(&[
+            "epoch",
+            "run",
+            fleet.to_str().unwrap(),
+            "--out",
+            out.to_str().unwrap(),
+        ]);
+        run.args(["--service", &url, "--json"]);
+        run
+    };
+    let recorded = || {
+        let state = std::fs::read_to_string(out.join("state.jsonl")).unwrap_or_default();
+        state.lines().count().saturating_sub(1)
+    };
+    let mut first = run().stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    while recorded() == 0 {
+        assert!(
+            first.try_wait().unwrap().is_none(),
+            "it ended before it was killed"
         );
-        assert_eq!(list.matches("  succeeded  ").count(), proofs.len(), "{list}");
-        service.kill();
+        std::thread::sleep(Duration::from_millis(2));
     }
-    assert!(cut > 0, "the service was killed too late");
+    first.kill().unwrap();
+    first.wait().unwrap();
+    let before = recorded();
+    let second = run()
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    service.kill();
+    let service = Service::with(&data, port, alone);
+    let output = second.wait_with_output().unwrap();
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let summary: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(summary["zones"], ZONES);
+    let now = summary["zones_proven_now"].as_u64().unwrap() as usize;
+    // The last line may have been cut.
+    assert!(
+        (ZONES as usize - before..=ZONES as usize - before + 1).contains(&now),
+        "{before} and {now}"
+    );
+    let jobs = done(&["jobs", "ls", "--service", &url, "--state", "succeeded"]);
+    assert_eq!(
+        jobs.lines().count(),
+        ZONES as usize,
+        "each zone is one job: {jobs}"
+    );
+    let workers = done(&["jobs", "workers", "--service", &url]);
+    assert!(
+        workers.lines().count() == 1 && workers.starts_with("away  "),
+        "{workers}"
+    );
+    // A proof that a service got wrong is not taken: another run of the same files audits them.
+    let proof = out.join("proofs/0.json");
+    std::fs::copy(out.join("proofs/1.json"), &proof).unwrap();
+    let refused = run().output().unwrap();
+    assert_eq!(refused.status.code(), Some(1), "{}", text(&refused.stderr));
+    worker.kill().unwrap();
+    worker.wait().unwrap();
+    service.kill();
+}
+
+/// What administrators do, by command line, with an API key that `popw callers` made.
+#[test]
+fn an_administrator_pauses_requeues_and_purges() {
+    let (folder, port) = (temporary("admin"), port());
+    let (data, url) = (folder.join("data"), format!("http://127.0.0.1:{port}"));
+    let mut callers = String::new();
+    let mut key = |name: &str, scopes: &[&str]| {
+        let scopes = scopes.iter().flat_map(|scope| ["--scope", scope]);
+        let made = popw(&["callers", "new", "--name", name, "--tenant", "acme"])
+            .args(scopes)
+            .output()
+            .unwrap();
+        callers += &text(&made.stderr);
+        let file = folder.join(name);
+        std::fs::write(&file, &made.stdout).unwrap();
+        file.to_str().unwrap().to_owned()
+    };
+    let (admin, tenant) = (key("admin", &["admin", "read"]), key("tenant", &["submit"]));
+    let file = folder.join("callers.toml");
+    std::fs::write(&file, callers).unwrap();
+    let service = Service::with(&data, port, &["--callers", file.to_str().unwrap()]);
+    let by = |key: &str, words: &[&str]| {
+        popw(&[&["jobs", "--service", &url, "--api-key", key], words].concat())
+            .output()
+            .unwrap()
+    };
+    let admin = |words: &[&str]| {
+        let output = by(&admin, words);
+        assert!(output.status.success(), "{words:?}: {}", text(&output.stderr));
+        text(&output.stdout)
+    };
+    // A file of zeros is no assignment: the job fails.
+    let broken = folder.join("broken.wtns");
+    std::fs::write(&broken, [0; 100]).unwrap();
+    let broken = broken.to_str().unwrap();
+    let failed = by(&tenant, &["prove", broken, "p", "q", "--request", "broken"]);
+    assert_eq!(failed.status.code(), Some(1), "{}", text(&failed.stderr));
+    let refused = by(&tenant, &["stats"]);
+    assert_eq!(refused.status.code(), Some(2));
+    assert!(
+        text(&refused.stderr).contains("scope"),
+        "{}",
+        text(&refused.stderr)
+    );
+    let stranger = popw(&["jobs", "ls", "--service", &url]).output().unwrap();
+    assert_eq!(stranger.status.code(), Some(2), "{}", text(&stranger.stderr));
+
+    let letters = admin(&["dead-letters", "--json"]);
+    let letter: serde_json::Value = serde_json::from_str(&letters).unwrap();
+    assert_eq!(letter["state"], "JOB_STATE_FAILED");
+    assert_eq!(letter["failure"]["class"], "FAILURE_CLASS_REQUEST");
+    let id = letter["id"].as_str().unwrap();
+    admin(&["pause"]);
+    assert!(admin(&["requeue", id]).contains("queued"));
+    assert!(admin(&["stats"]).starts_with("1 queued, 0 leased, 0 succeeded, 0 failed"));
+    assert!(admin(&["stats"]).ends_with(", paused\n"));
+    admin(&["resume"]);
+    assert!(admin(&["watch", id]).contains("failed"));
+    assert!(admin(&["workers"]).starts_with("local  "));
+    let unknown = by("nowhere", &["ls"]);
+    assert_eq!(unknown.status.code(), Some(2));
+    admin(&["purge", id]);
+    assert_eq!(admin(&["dlq"]), "");
+    service.kill();
 }

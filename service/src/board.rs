@@ -2,7 +2,7 @@
 //!
 //! Depends on: [`crate::queue`] for the one, the protocol for the other. Where to go next: [`crate::worker`].
 
-use crate::hub::Progress;
+use crate::hub::{PhaseSeconds, Progress};
 use crate::id::{Digest, JobId, Token};
 use crate::job::{Failure, Outcome, Work};
 use crate::keys::KeyName;
@@ -70,8 +70,13 @@ pub trait Board: Send + Sync + 'static {
     /// Returns when the job is not this lease's any more.
     async fn ended(&self, errand: &Errand) -> Result<(), BoardError>;
 
-    /// The worker has the proof.
-    async fn complete(&self, errand: &Errand, outcome: Outcome) -> Result<(), BoardError>;
+    /// The worker has the proof, whose phases took so long.
+    async fn complete(
+        &self,
+        errand: &Errand,
+        outcome: Outcome,
+        phases: PhaseSeconds,
+    ) -> Result<(), BoardError>;
 
     /// The worker has none.
     async fn fail(&self, errand: &Errand, failure: Failure) -> Result<(), BoardError>;
@@ -147,8 +152,15 @@ impl Board for Queue {
         Ok(Self::ended(self, errand.id, errand.token).await?)
     }
 
-    async fn complete(&self, errand: &Errand, outcome: Outcome) -> Result<(), BoardError> {
-        Ok(Self::complete(self, errand.id, errand.token, outcome).await?)
+    async fn complete(
+        &self,
+        errand: &Errand,
+        outcome: Outcome,
+        phases: PhaseSeconds,
+    ) -> Result<(), BoardError> {
+        Self::complete(self, errand.id, errand.token, outcome).await?;
+        self.metrics().phases(phases);
+        Ok(())
     }
 
     async fn fail(&self, errand: &Errand, failure: Failure) -> Result<(), BoardError> {

@@ -45,6 +45,9 @@ impl Phase {
     }
 }
 
+/// Seconds of each phase of a proof, in the order of [`Phase::ALL`].
+pub type PhaseSeconds = [f64; Phase::ALL.len()];
+
 /// How far a worker is.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Progress {

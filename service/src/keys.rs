@@ -12,7 +12,10 @@ use std::fmt;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
+
+/// How the names of keys' files end.
+const EXTENSION: &str = ".zkey";
 
 /// Names a circuit and a key of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -84,6 +87,9 @@ pub enum LoadError {
         /// Why.
         source: io::Error,
     },
+    /// A name that is no file's.
+    #[error("{0:?} is not the name of a .zkey file")]
+    Name(String),
     /// Two files are the same key.
     #[error("{second} is the same key as {first}")]
     Twice {
@@ -150,26 +156,65 @@ fn circuit_beside(key: &Path) -> Result<Digest, LoadError> {
 }
 
 /// See the module.
-#[derive(Default)]
-pub struct Keys(Vec<Arc<Key>>);
+pub struct Keys {
+    loaded: RwLock<Vec<Arc<Key>>>,
+    folder: PathBuf,
+    options: Options,
+}
 
 impl Keys {
-    /// Of these keys.
+    /// None yet. More may come from the files of a folder, and prove with these options.
+    pub fn new(folder: PathBuf, options: Options) -> Self {
+        Self {
+            loaded: RwLock::default(),
+            folder,
+            options,
+        }
+    }
+
+    /// Opens a key and adds it.
     ///
     /// # Errors
-    /// If two are the same.
-    pub fn new(keys: Vec<Key>) -> Result<Self, LoadError> {
-        let mut all = Self::default();
-        for key in keys {
-            if let Some(first) = all.get(&key.name) {
-                return Err(LoadError::Twice {
-                    first: first.file.clone(),
-                    second: key.file,
-                });
-            }
-            all.0.push(Arc::new(key));
+    /// If it cannot be used, or is there.
+    pub fn open(&self, path: &Path) -> Result<Arc<Key>, LoadError> {
+        let key = Arc::new(Key::open(path, &self.options)?);
+        self.add(key.clone())?;
+        Ok(key)
+    }
+
+    /// Opens a file of the folder and adds it.
+    ///
+    /// # Errors
+    /// If it is no file of the folder itself, cannot be used, or is there.
+    pub fn load(&self, file: &str) -> Result<Arc<Key>, LoadError> {
+        let is_plain = Path::new(file).file_name().is_some_and(|name| name == file);
+        match is_plain && file.ends_with(EXTENSION) {
+            true => self.open(&self.folder.join(file)),
+            false => Err(LoadError::Name(file.to_owned())),
         }
-        Ok(all)
+    }
+
+    /// Adds a key.
+    ///
+    /// # Errors
+    /// If it is there.
+    pub fn add(&self, key: Arc<Key>) -> Result<(), LoadError> {
+        let mut loaded = self.loaded.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(first) = loaded.iter().find(|other| other.name == key.name) {
+            return Err(LoadError::Twice {
+                first: first.file.clone(),
+                second: key.file.clone(),
+            });
+        }
+        loaded.push(key);
+        Ok(())
+    }
+
+    /// Takes a key away. Whoever has it ends what they do with it.
+    pub fn remove(&self, name: &KeyName) -> Option<Arc<Key>> {
+        let mut loaded = self.loaded.write().unwrap_or_else(PoisonError::into_inner);
+        let place = loaded.iter().position(|key| key.name == *name)?;
+        Some(loaded.remove(place))
     }
 
     /// The `.zkey` files of a folder, by name. None if there is no folder.
@@ -188,7 +233,7 @@ impl Keys {
         let mut files = Vec::new();
         for entry in entries {
             let path = entry.map_err(failed)?.path();
-            if path.extension().is_some_and(|extension| extension == "zkey") {
+            if path.to_string_lossy().ends_with(EXTENSION) {
                 files.push(path);
             }
         }
@@ -197,12 +242,13 @@ impl Keys {
     }
 
     /// All of them.
-    pub fn all(&self) -> &[Arc<Key>] {
-        &self.0
+    pub fn all(&self) -> Vec<Arc<Key>> {
+        self.loaded.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// The key of a name.
-    pub fn get(&self, name: &KeyName) -> Option<&Arc<Key>> {
-        self.0.iter().find(|key| key.name == *name)
+    pub fn get(&self, name: &KeyName) -> Option<Arc<Key>> {
+        let loaded = self.loaded.read().unwrap_or_else(PoisonError::into_inner);
+        loaded.iter().find(|key| key.name == *name).cloned()
     }
 }

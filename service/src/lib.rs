@@ -11,10 +11,13 @@
 //! | [`hub`] | who watches which job, and progress |
 //! | [`keys`], [`memory`] | the proving keys of a process; its memory for proofs |
 //! | [`board`], [`worker`], [`proving`] | what a worker asks of a coordinator; its threads; what it does with a job |
+//! | [`metrics`] | what a service measures of itself |
 //! | [`grpc`], [`auth`] | the protocol on top of the queue; who calls, and what they may |
-//! | [`remote`] | clients: a connection, and the board of a worker on another machine |
+//! | [`http`] | the status page, metrics and probes for browsers and monitors |
+//! | [`client`], [`remote`] | what tenants use; a connection, and the board of a worker on another machine |
 //! | [`server`] | all of it in one process, started and stopped |
 //! | [`id`] | names |
+//! | [`failpoint`] | where tests have the process killed |
 //!
 //! Depends on: `popw-prover` for proofs, tonic for gRPC, rusqlite and tokio-postgres for the stores.
 
@@ -22,13 +25,17 @@
 
 pub mod auth;
 pub mod board;
+pub mod client;
 mod clock;
+pub mod failpoint;
 pub mod grpc;
+pub mod http;
 pub mod hub;
 pub mod id;
 pub mod job;
 pub mod keys;
 pub mod memory;
+pub mod metrics;
 pub mod proto;
 pub mod proving;
 pub mod queue;

@@ -3,7 +3,7 @@
 //! Depends on: `popw-prover`, `popw-claims`. Where to go next: [`crate::worker`], which calls it.
 
 use crate::clock::millis;
-use crate::hub::{Phase, Progress};
+use crate::hub::{Phase, PhaseSeconds, Progress};
 use crate::id::Digest;
 use crate::job::{Failure, FailureClass, Outcome, Work};
 use crate::keys::Key;
@@ -24,7 +24,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 /// Shares of the phases before any proof was made.
-const SHARES: [f64; 4] = [0.05, 0.4, 0.53, 0.02];
+const SHARES: PhaseSeconds = [0.05, 0.4, 0.53, 0.02];
 
 /// Weight of the last proof in the mean of all.
 const LAST: f64 = 0.3;
@@ -193,16 +193,16 @@ pub fn prove(
 
 /// How long each phase takes, by key: a mean of the proofs of this process in which the last ones count most.
 #[derive(Default)]
-pub struct Pace(Mutex<HashMap<Digest, [f64; 4]>>);
+pub struct Pace(Mutex<HashMap<Digest, PhaseSeconds>>);
 
 impl Pace {
     /// Seconds of each phase, if a proof was made.
-    pub fn expected(&self, key: &Digest) -> Option<[f64; 4]> {
+    pub fn expected(&self, key: &Digest) -> Option<PhaseSeconds> {
         lock(&self.0).get(key).copied()
     }
 
     /// A proof took so many seconds in each phase.
-    pub fn record(&self, key: &Digest, spent: [f64; 4]) {
+    pub fn record(&self, key: &Digest, spent: PhaseSeconds) {
         let mut known = lock(&self.0);
         let mean = known.entry(*key).or_insert(spent);
         mean.iter_mut()
@@ -213,7 +213,7 @@ impl Pace {
 
 /// How far a proof is.
 pub struct Meter {
-    expected: [f64; 4],
+    expected: PhaseSeconds,
     /// Nobody knows how long a phase takes: `expected` are shares.
     is_guess: bool,
     started: Instant,
@@ -225,12 +225,12 @@ struct Now {
     phase: Option<Phase>,
     phase_done: f64,
     phase_started: f64,
-    spent: [f64; 4],
+    spent: PhaseSeconds,
 }
 
 impl Meter {
     /// For a proof whose phases took so many seconds before.
-    pub fn new(expected: Option<[f64; 4]>) -> Self {
+    pub fn new(expected: Option<PhaseSeconds>) -> Self {
         Self {
             expected: expected.unwrap_or(SHARES),
             is_guess: expected.is_none(),
@@ -261,7 +261,7 @@ impl Meter {
     }
 
     /// Seconds of each phase.
-    pub fn spent(&self) -> [f64; 4] {
+    pub fn spent(&self) -> PhaseSeconds {
         let mut now = lock(&self.now);
         self.leave(&mut now);
         now.spent

@@ -6,23 +6,25 @@
 //! Depends on: [`crate::store`], [`crate::hub`], [`crate::keys`], [`crate::workers`]. Where to go next: [`crate::worker`] and [`crate::grpc`], its callers.
 
 use crate::clock::{millis, now};
+use crate::failpoint;
 use crate::hub::{Hub, Progress, View};
 use crate::id::{Digest, JobId, Token};
 use crate::job::{
     Change, Failure, FailureClass, Job, Millis, Outcome, PRIORITY_MAX, Refusal, State, Submission, Work, file,
 };
-use crate::keys::{Key, KeyName, Keys};
+use crate::keys::{Key, KeyName, Keys, LoadError};
 use crate::lock;
+use crate::metrics::{Levels, Metrics, Times};
 use crate::store::blobs::{BlobError, Upload};
 use crate::store::{Blobs, Counts, Limits, News, Offer, Query, Store, StoreError, Submitted};
 use crate::workers::{Workers, check_name};
 use popw_keys::open_wtns;
 use popw_prover::Assignment;
 use popw_verifier::{Fr, snarkjs};
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, Weak};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use tokio::sync::{Notify, RwLock, watch};
 use tokio::task::{JoinError, JoinHandle, spawn_blocking};
 
@@ -38,14 +40,14 @@ const FRESH: Duration = Duration::from_secs(600);
 /// Between two looks for files that no job needs.
 const CLEAN: Duration = Duration::from_secs(300);
 
-/// The last ends from which the rate is measured.
-const ENDS: usize = 32;
-
 /// The longest and shortest time after which a caller is asked to come again.
 const RETRY: std::ops::RangeInclusive<Millis> = 1_000..=300_000;
 
 /// So long after the end of a lease it is known who held it.
 const LATE: Millis = 3_600_000;
+
+/// Jobs that are looked at together when those of a worker or of a key are sought.
+const TOGETHER: usize = 256;
 
 /// What may be chosen about a queue.
 #[derive(Clone, Debug)]
@@ -117,6 +119,12 @@ pub enum QueueError {
     /// The proof is wrong.
     #[error("the proof does not verify: {0}")]
     WrongProof(String),
+    /// Jobs wait for the key.
+    #[error("jobs need {0}: stop them, or wait until they end")]
+    KeyInUse(KeyName),
+    /// A key's file.
+    #[error(transparent)]
+    Key(#[from] LoadError),
     /// A file.
     #[error(transparent)]
     Blob(#[from] BlobError),
@@ -167,33 +175,6 @@ struct Held {
     until: Millis,
 }
 
-/// What happened since the start, for metrics.
-#[derive(Clone, Debug, Default)]
-pub struct Tally {
-    /// Jobs that were added.
-    pub submitted: u64,
-    /// Jobs that ended, by state.
-    pub ended: BTreeMap<State, u64>,
-    /// Leases that were handed out.
-    pub leases: u64,
-    /// Leases that ended without an end of their job, by time or by the worker's failure.
-    pub losses: u64,
-    /// Proofs that did not verify.
-    pub wrong_proofs: u64,
-    /// Submissions that found the queue full.
-    pub full: u64,
-    /// Seconds of proving, all together.
-    pub proving_seconds: f64,
-    /// When the last jobs succeeded.
-    ends: VecDeque<Instant>,
-}
-
-impl Tally {
-    fn ended(&mut self, job: &Job) {
-        *self.ended.entry(job.state).or_default() += 1;
-    }
-}
-
 /// See the module.
 pub struct Queue {
     store: Arc<dyn Store>,
@@ -203,11 +184,11 @@ pub struct Queue {
     hub: Hub,
     /// There may be work.
     work: Notify,
-    /// Read by whoever adds a job to a file, written by whoever removes a file.
+    /// Read by whoever adds a job to a file and a key, written by whoever removes a file or a key.
     files: RwLock<()>,
     workers: Workers,
     held: Mutex<HashMap<Token, Held>>,
-    tally: Mutex<Tally>,
+    metrics: Metrics,
     /// What goes on while there is a queue.
     tasks: Mutex<Vec<JoinHandle<()>>>,
 }
@@ -221,6 +202,10 @@ impl Drop for Queue {
 impl Queue {
     /// Opens a queue and lets time work on it, for as long as somebody has it.
     pub fn start(store: Arc<dyn Store>, blobs: Blobs, keys: Arc<Keys>, settings: Settings) -> Arc<Self> {
+        let metrics = Metrics::new(store.engine());
+        for key in keys.all() {
+            metrics.key(&key.file, Some(key.memory));
+        }
         let queue = Arc::new(Self {
             store,
             blobs,
@@ -231,7 +216,7 @@ impl Queue {
             files: RwLock::default(),
             workers: Workers::default(),
             held: Mutex::default(),
-            tally: Mutex::default(),
+            metrics,
             tasks: Mutex::default(),
         });
         let tasks = vec![
@@ -263,17 +248,74 @@ impl Queue {
         &self.hub
     }
 
-    /// What happened since the start.
-    pub fn tally(&self) -> Tally {
-        lock(&self.tally).clone()
+    /// What it measures of itself.
+    pub fn metrics(&self) -> &Metrics {
+        &self.metrics
     }
 
     /// A key.
     ///
     /// # Errors
     /// [`QueueError::UnknownKey`].
-    pub fn key(&self, name: &KeyName) -> Result<&Arc<Key>, QueueError> {
+    pub fn key(&self, name: &KeyName) -> Result<Arc<Key>, QueueError> {
         self.keys.get(name).ok_or(QueueError::UnknownKey(*name))
+    }
+
+    /// Adds a key from a file of the folder of keys.
+    ///
+    /// # Errors
+    /// If it cannot be used, or is there.
+    pub async fn load_key(&self, file: String) -> Result<Arc<Key>, QueueError> {
+        let keys = self.keys.clone();
+        let loaded = spawn_blocking(move || keys.load(&file)).await;
+        let failed = |error: JoinError| StoreError::Unavailable(format!("a key was not loaded: {error}"));
+        let key = loaded.map_err(failed)??;
+        self.metrics.key(&key.file, Some(key.memory));
+        self.workers.ask_again();
+        Ok(key)
+    }
+
+    /// Takes a key away, if no job waits for it.
+    ///
+    /// # Errors
+    /// If it is not there, or a job needs it.
+    pub async fn unload_key(&self, name: &KeyName) -> Result<(), QueueError> {
+        let _files = self.files.write().await;
+        let key = self.keys.remove(name).ok_or(QueueError::UnknownKey(*name))?;
+        match self.needs(name).await {
+            Ok(false) => {
+                self.metrics.key(&key.file, None);
+                self.workers.ask_again();
+                Ok(())
+            }
+            needed => {
+                self.keys.add(key)?;
+                needed.and(Err(QueueError::KeyInUse(*name)))
+            }
+        }
+    }
+
+    /// Does a job need this key?
+    async fn needs(&self, name: &KeyName) -> Result<bool, QueueError> {
+        let is_of = |job: &Job| job.submission.circuit == name.circuit && job.submission.key == name.key;
+        for state in State::ALL.into_iter().filter(|state| !state.is_end()) {
+            let mut query = Query {
+                state: Some(state),
+                count: TOGETHER,
+                ..Query::default()
+            };
+            loop {
+                let jobs = self.list(&query).await?;
+                if jobs.iter().any(is_of) {
+                    return Ok(true);
+                }
+                match jobs.last() {
+                    Some(last) if jobs.len() == TOGETHER => query.after = Some(last.id),
+                    _ => break,
+                }
+            }
+        }
+        Ok(false)
     }
 
     /// Begins to store a tenant's file. None: it is there already.
@@ -298,19 +340,20 @@ impl Queue {
     /// # Errors
     /// If a field is wrong, the key or the file is not there, or the store refuses.
     pub async fn submit(&self, tenant: &str, request: Request) -> Result<Submitted, QueueError> {
+        let files = self.files.read().await;
         let submission = self.submission(tenant, request)?;
         let (at, file) = (now(), submission.file());
         let job = Job::new(JobId::new(at), submission, at);
-        let files = self.files.read().await;
         self.blobs.touch(file)?;
         let submitted = self.store.submit(job, self.settings.limits).await;
+        failpoint::hit("queue.submitted");
         drop(files);
         if matches!(submitted, Err(StoreError::Full { .. })) {
-            lock(&self.tally).full += 1;
+            self.metrics.full.inc();
         }
         let submitted = submitted?;
         if submitted.is_new {
-            lock(&self.tally).submitted += 1;
+            self.metrics.submitted.inc();
             self.work.notify_waiters();
         }
         Ok(submitted)
@@ -422,6 +465,40 @@ impl Queue {
         self.change(id, Change::Requeue).await
     }
 
+    /// What a worker that is gone had is lost now, not when its leases end.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn reclaim(&self, worker: &str) -> Result<(), QueueError> {
+        let mut query = Query {
+            state: Some(State::Leased),
+            count: TOGETHER,
+            ..Query::default()
+        };
+        loop {
+            let jobs = self.list(&query).await?;
+            for job in &jobs {
+                let Some(lease) = job.lease.as_ref().filter(|lease| lease.worker == worker) else {
+                    continue;
+                };
+                let failure = Failure {
+                    class: FailureClass::Worker,
+                    message: "its worker's process ended".to_owned(),
+                };
+                let token = lease.token;
+                match self.change(job.id, Change::Fail { token, failure }).await {
+                    // It has ended in the meantime.
+                    Ok(_) | Err(QueueError::Store(StoreError::Refused(_))) => {}
+                    Err(error) => return Err(error),
+                }
+            }
+            match jobs.last() {
+                Some(last) if jobs.len() == TOGETHER => query.after = Some(last.id),
+                _ => return Ok(()),
+            }
+        }
+    }
+
     /// Removes a failed job.
     ///
     /// # Errors
@@ -461,16 +538,34 @@ impl Queue {
         Ok(self.store.counts().await?)
     }
 
-    /// After how long a caller who found the queue full may come again: the time between two of the last successes, or, before there were any, that of a proof.
+    /// The metrics, as OpenMetrics text.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn metrics_text(&self) -> Result<String, QueueError> {
+        let (counts, paused) = (self.counts().await?, self.is_paused().await?);
+        let workers = self.workers.all();
+        let quarantined = workers.iter().filter(|worker| worker.quarantined).count();
+        let waits = counts
+            .oldest_queued
+            .map_or(0, |oldest| now().saturating_sub(oldest));
+        Ok(self.metrics.text(&Levels {
+            counts: &counts,
+            oldest: Duration::from_millis(waits).as_secs_f64(),
+            paused,
+            workers: [workers.len() - quarantined, quarantined],
+            watchers: self.hub.watchers(),
+        }))
+    }
+
+    /// After how long a caller who found the queue full may come again: the time between two of the last proofs, or, before there were any, that of a proof by the keys' estimates.
     pub fn retry_after(&self) -> Duration {
-        let measured = {
-            let ends = &lock(&self.tally).ends;
-            let span = ends.front().zip(ends.back()).map(|(first, last)| *last - *first);
-            let gaps = u32::try_from(ends.len()).unwrap_or(u32::MAX).saturating_sub(1);
-            span.and_then(|span| span.checked_div(gaps))
-        };
         let estimated = || self.keys.all().iter().map(|key| key.prover.estimate().time).max();
-        let after = measured.or_else(estimated).map_or(*RETRY.start(), millis);
+        let after = self
+            .metrics
+            .pace()
+            .or_else(estimated)
+            .map_or(*RETRY.start(), millis);
         Duration::from_millis(after.clamp(*RETRY.start(), *RETRY.end()))
     }
 
@@ -520,7 +615,8 @@ impl Queue {
                     until,
                 };
                 lock(&self.held).insert(token, held);
-                lock(&self.tally).leases += 1;
+                self.metrics.leases.inc();
+                failpoint::hit("queue.leased");
                 self.hub.publish(&job);
                 return Ok(Some(Leased { job, token }));
             }
@@ -623,20 +719,32 @@ impl Queue {
                 return Err(QueueError::WrongProof(reason));
             }
         }
-        let seconds = Duration::from_millis(outcome.proving).as_secs_f64();
-        let is_new = !job.state.is_end();
-        self.change(id, Change::Complete { token, outcome }).await?;
-        if is_new {
-            let mut tally = lock(&self.tally);
-            tally.proving_seconds += seconds;
-            if tally.ends.len() == ENDS {
-                tally.ends.pop_front();
-            }
-            tally.ends.push_back(Instant::now());
-            drop(tally);
+        failpoint::hit("queue.verified");
+        let proving = outcome.proving;
+        let ended = self.change(id, Change::Complete { token, outcome }).await?;
+        failpoint::hit("queue.completed");
+        if !job.state.is_end() {
+            self.measure(&ended, proving);
             self.workers.note(worker.as_deref(), |worker| worker.proofs += 1);
         }
         Ok(())
+    }
+
+    /// A job has its proof.
+    fn measure(&self, job: &Job, proving: Millis) {
+        let since = |from: Millis, to: Option<Millis>| {
+            to.map_or(0.0, |to| {
+                Duration::from_millis(to.saturating_sub(from)).as_secs_f64()
+            })
+        };
+        let times = Times {
+            waiting: since(job.submitted, job.started),
+            proving: Duration::from_millis(proving).as_secs_f64(),
+            whole: since(job.submitted, job.ended),
+        };
+        if let Ok(key) = self.key_of(job) {
+            self.metrics.proven(&key.file, times);
+        }
     }
 
     fn key_of(&self, job: &Job) -> Result<Arc<Key>, QueueError> {
@@ -644,7 +752,7 @@ impl Queue {
             circuit: job.submission.circuit,
             key: job.submission.key,
         };
-        self.key(&name).cloned()
+        self.key(&name)
     }
 
     /// A worker gave a wrong proof: it gets no more work, and the job goes to another.
@@ -655,7 +763,7 @@ impl Queue {
         worker: Option<&str>,
         reason: &str,
     ) -> Result<(), QueueError> {
-        lock(&self.tally).wrong_proofs += 1;
+        self.metrics.wrong_proofs.inc();
         self.workers.note(worker, |worker| worker.quarantined = true);
         let failure = Failure {
             class: FailureClass::Worker,
@@ -695,13 +803,11 @@ impl Queue {
             matches!(&change, Change::Fail { failure, .. } if failure.class == FailureClass::Worker);
         let at = now();
         let job = self.store.change(id, change, at).await?;
-        let mut tally = lock(&self.tally);
-        tally.losses += u64::from(is_loss);
+        self.metrics.losses.inc_by(u64::from(is_loss));
         // A call that came twice ended the job the first time.
         if job.ended == Some(at) {
-            tally.ended(&job);
+            self.metrics.ended(&job);
         }
-        drop(tally);
         self.tell(&job);
         Ok(job)
     }
@@ -764,12 +870,13 @@ async fn sweep(queue: Weak<Queue>) {
         // A store that is away now is swept later.
         while let Ok(swept) = queue.store.sweep(now()).await {
             for job in &swept.changed {
-                let mut tally = lock(&queue.tally);
-                tally.losses += u64::from(job.state != State::Expired);
+                queue
+                    .metrics
+                    .losses
+                    .inc_by(u64::from(job.state != State::Expired));
                 if job.state.is_end() {
-                    tally.ended(job);
+                    queue.metrics.ended(job);
                 }
-                drop(tally);
                 queue.tell(job);
             }
             for job in &swept.removed {

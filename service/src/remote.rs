@@ -5,7 +5,7 @@
 use crate::board::{Board, BoardError, Errand};
 use crate::causes;
 use crate::grpc::convert;
-use crate::hub::Progress;
+use crate::hub::{PhaseSeconds, Progress};
 use crate::id::Digest;
 use crate::job::{Failure, Outcome};
 use crate::proto;
@@ -258,10 +258,16 @@ impl Board for Remote {
         Ok(())
     }
 
-    async fn complete(&self, errand: &Errand, outcome: Outcome) -> Result<(), BoardError> {
+    async fn complete(
+        &self,
+        errand: &Errand,
+        outcome: Outcome,
+        phases: PhaseSeconds,
+    ) -> Result<(), BoardError> {
         let request = proto::CompleteRequest {
             lease: lease(errand),
             proof: Some(convert::proof(&outcome)),
+            phase_seconds: phases.to_vec(),
         };
         answer(self.client().complete(request)).await.map(drop)
     }

@@ -2,31 +2,38 @@
 //!
 //! Depends on: all other modules. Where to go next: the command `popw serve`, which fills [`ServiceOptions`].
 
+use crate::auth::tokens::TokenOptions;
 use crate::auth::{Authenticator, CallersError};
 use crate::board::Board;
+use crate::causes;
 use crate::grpc::admin::AdminService;
+use crate::grpc::calls::CallsLayer;
 use crate::grpc::prover::{CHUNK_MAX, ProverService};
 use crate::grpc::worker::WorkerService;
+use crate::http;
 use crate::keys::{Keys, LoadError};
 use crate::proto;
 use crate::proto::admin_server::AdminServer;
 use crate::proto::prover_server::ProverServer;
 use crate::proto::worker_server::WorkerServer;
-use crate::queue::{Queue, Settings};
+use crate::queue::{Queue, QueueError, Settings};
 use crate::store::blobs::BlobError;
 use crate::store::{Blobs, Postgres, Sqlite, Store, StoreError};
 use crate::worker::{Worker, WorkerOptions};
+use crate::workers::LOCAL;
 use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tonic::service::interceptor::InterceptedService;
 use tonic::transport::server::TcpIncoming;
-use tonic::transport::{Certificate, Identity, Server, ServerTlsConfig};
+use tonic::transport::{Certificate, Identity as ServerIdentity, Server, ServerTlsConfig};
 use tonic_web::GrpcWebLayer;
+use tower_layer::{Identity, Stack};
 
 /// Bytes of a message at most: a chunk, or a thousand proofs with their inputs.
 const MESSAGE_MAX: usize = 4 << 20;
@@ -57,14 +64,18 @@ pub struct ServiceOptions {
     pub data: PathBuf,
     /// Where gRPC listens.
     pub listen: SocketAddr,
+    /// Where the status page, metrics and probes are, without TLS. None: nowhere.
+    pub http: Option<SocketAddr>,
     /// The database, as `postgres://..`. None: SQLite in the folder.
     pub database: Option<String>,
     /// The proving keys.
     pub keys: Keys,
     /// The worker in this process. None: only workers on other machines.
     pub worker: Option<WorkerOptions>,
-    /// The file of callers. None: everybody may do everything, and the service listens on loopback only.
+    /// The file of callers. Without it and without tokens everybody may do everything, and the service listens on loopback only.
     pub callers: Option<PathBuf>,
+    /// Whose tokens are taken.
+    pub tokens: Option<TokenOptions>,
     /// Calls a second of a tenant.
     pub calls_per_second: u32,
     /// Certificates. None: no TLS, on loopback only.
@@ -81,7 +92,7 @@ pub struct ServiceOptions {
 pub enum StartError {
     /// Everybody on the network could do everything.
     #[error(
-        "{0} can be reached from other machines, and nobody has to say who they are: give a file of callers, or listen on 127.0.0.1"
+        "{0} can be reached from other machines, and nobody has to say who they are: give a file of callers or of an identity provider's keys, or listen on 127.0.0.1"
     )]
     Open(SocketAddr),
     /// API keys would be readable on the network.
@@ -98,6 +109,9 @@ pub enum StartError {
     /// The store.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// What the process before left.
+    #[error(transparent)]
+    Queue(#[from] QueueError),
     /// The folder of uploads.
     #[error(transparent)]
     Blob(#[from] BlobError),
@@ -124,8 +138,9 @@ pub struct Service {
     queue: Arc<Queue>,
     worker: Option<Worker>,
     address: SocketAddr,
+    http: Option<SocketAddr>,
     stop: watch::Sender<bool>,
-    server: JoinHandle<Result<(), tonic::transport::Error>>,
+    servers: Vec<JoinHandle<()>>,
     health: tonic_health::server::HealthReporter,
 }
 
@@ -135,12 +150,24 @@ impl Service {
     /// # Errors
     /// If a part of it cannot be used; then nothing runs.
     pub async fn start(options: ServiceOptions) -> Result<Self, StartError> {
-        let authenticator = Authenticator::new(options.callers.as_deref(), options.calls_per_second)?;
-        if !authenticator.is_closed() && !options.listen.ip().is_loopback() {
-            return Err(StartError::Open(options.listen));
-        }
-        if options.tls.is_none() && !options.plaintext && !options.listen.ip().is_loopback() {
-            return Err(StartError::Plain(options.listen));
+        let authenticator = Authenticator::new(
+            options.callers.as_deref(),
+            options.tokens.as_ref(),
+            options.calls_per_second,
+        )?;
+        for (listen, has_tls) in [
+            (Some(options.listen), options.tls.is_some()),
+            (options.http, false),
+        ] {
+            let Some(listen) = listen.filter(|listen| !listen.ip().is_loopback()) else {
+                continue;
+            };
+            if !authenticator.is_closed() {
+                return Err(StartError::Open(listen));
+            }
+            if !has_tls && !options.plaintext {
+                return Err(StartError::Plain(listen));
+            }
         }
         let failed = |what: &dyn std::fmt::Display| {
             let what = what.to_string();
@@ -152,16 +179,39 @@ impl Service {
         let keys = Arc::new(options.keys);
         let incoming = TcpIncoming::bind(options.listen).map_err(failed(&options.listen))?;
         let address = incoming.local_addr().map_err(failed(&options.listen))?;
+        let page = match options.http {
+            Some(listen) => Some(TcpListener::bind(listen).await.map_err(failed(&listen))?),
+            None => None,
+        };
         let queue = Queue::start(store, blobs, keys.clone(), options.settings);
+        if options.database.is_none() {
+            // The process before has ended, or this one would not have the database.
+            queue.reclaim(LOCAL).await?;
+        }
         let (stop, stopped) = watch::channel(false);
         let (health, router) = router(&queue, &authenticator, options.tls.as_ref()).await?;
-        let shutdown = async move {
+        let ended = |stopped: watch::Receiver<bool>| async move {
             let mut stopped = stopped;
             // A service that is dropped stops too.
             let _ = stopped.wait_for(|stop| *stop).await;
         };
-        let server = router.serve_with_incoming_shutdown(incoming.with_nodelay(Some(true)), shutdown);
-        let server = tokio::spawn(server);
+        let incoming = incoming.with_nodelay(Some(true));
+        let server = router.serve_with_incoming_shutdown(incoming, ended(stopped.clone()));
+        let mut servers = vec![tokio::spawn(async {
+            if let Err(error) = server.await {
+                tracing::error!(error = causes(&error), "gRPC has ended");
+            }
+        })];
+        let http = page.as_ref().map(TcpListener::local_addr).transpose();
+        let http = http.map_err(failed(&"the status page"))?;
+        if let Some(page) = page {
+            let server = http::serve(page, queue.clone(), authenticator, ended(stopped));
+            servers.push(tokio::spawn(async {
+                if let Err(error) = server.await {
+                    tracing::error!(%error, "the status page has ended");
+                }
+            }));
+        }
         let board: Arc<dyn Board> = queue.clone();
         let worker = options.worker.map(|worker| Worker::start(board, keys, worker));
         let worker = worker.transpose().map_err(failed(&"the worker's threads"))?;
@@ -169,8 +219,9 @@ impl Service {
             queue,
             worker,
             address,
+            http,
             stop,
-            server,
+            servers,
             health,
         })
     }
@@ -178,6 +229,11 @@ impl Service {
     /// Where gRPC listens.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Where the status page is.
+    pub fn http(&self) -> Option<SocketAddr> {
+        self.http
     }
 
     /// The queue.
@@ -193,10 +249,12 @@ impl Service {
             let _ = tokio::task::spawn_blocking(move || worker.stop(grace)).await;
         }
         self.stop.send_replace(true);
-        let mut server = self.server;
-        // Streams of watchers have no end of their own.
-        if tokio::time::timeout(CLOSING, &mut server).await.is_err() {
-            server.abort();
+        let end = tokio::time::Instant::now() + CLOSING;
+        for mut server in self.servers {
+            // Streams of watchers have no end of their own.
+            if tokio::time::timeout_at(end, &mut server).await.is_err() {
+                server.abort();
+            }
         }
     }
 }
@@ -208,7 +266,10 @@ async fn open_store(database: Option<&str>, folder: &Path) -> Result<Arc<dyn Sto
     })
 }
 
-type Router = tonic::transport::server::Router<tower_layer::Stack<GrpcWebLayer, tower_layer::Identity>>;
+/// Calls are counted behind gRPC-web, where they are gRPC.
+type Layers = Stack<CallsLayer, Stack<GrpcWebLayer, Identity>>;
+
+type Router = tonic::transport::server::Router<Layers>;
 
 async fn router(
     queue: &Arc<Queue>,
@@ -228,7 +289,8 @@ async fn router(
         .http2_keepalive_timeout(Some(KEEPALIVE))
         .tcp_keepalive(Some(KEEPALIVE));
     if let Some(tls) = tls {
-        let mut config = ServerTlsConfig::new().identity(Identity::from_pem(&tls.certificate, &tls.key));
+        let mut config =
+            ServerTlsConfig::new().identity(ServerIdentity::from_pem(&tls.certificate, &tls.key));
         if let Some(authority) = &tls.callers {
             // An API key is as good as a certificate.
             config = config
@@ -254,6 +316,7 @@ async fn router(
     let admin = AdminServer::new(AdminService::new(queue.clone())).max_decoding_message_size(CHUNK_MAX);
     let router = server
         .layer(GrpcWebLayer::new())
+        .layer(CallsLayer::new(queue.clone()))
         .add_service(InterceptedService::new(prover, authenticator.clone()))
         .add_service(InterceptedService::new(worker, authenticator.clone()))
         .add_service(InterceptedService::new(admin, authenticator.clone()))

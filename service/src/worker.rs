@@ -7,6 +7,8 @@
 
 use crate::board::{Board, BoardError, Errand};
 use crate::clock::millis;
+use crate::failpoint;
+use crate::hub::PhaseSeconds;
 use crate::id::Token;
 use crate::job::{Failure, FailureClass, Outcome};
 use crate::keys::Keys;
@@ -72,7 +74,7 @@ pub struct Worker {
 }
 
 struct Shared {
-    info: WorkerInfo,
+    options: WorkerOptions,
     board: Arc<dyn Board>,
     keys: Arc<Keys>,
     budget: Budget,
@@ -86,7 +88,7 @@ struct Shared {
 
 /// What a job ended with.
 enum Report {
-    Proof(Outcome),
+    Proof(Outcome, PhaseSeconds),
     Failure(Failure),
     GiveBack,
 }
@@ -104,16 +106,10 @@ impl Worker {
             .enable_all()
             .build()?;
         let shared = Arc::new(Shared {
-            info: WorkerInfo {
-                name: options.name,
-                backend: options.backend,
-                threads: options.threads,
-                memory: options.memory,
-                keys: keys.all().iter().map(|key| key.name).collect(),
-            },
             board,
             keys,
             budget: Budget::new(options.memory),
+            options: options.clone(),
             orders: received,
             asking: AsyncMutex::default(),
             fleets: Fleets::default(),
@@ -145,7 +141,7 @@ impl Worker {
             // A slot that panicked has told.
             let _ = slot.join();
         }
-        let leave = self.shared.board.drain(&self.shared.info.name);
+        let leave = self.shared.board.drain(&self.shared.options.name);
         // A coordinator that is away forgets the worker by itself.
         let _ = self
             .shared
@@ -155,6 +151,17 @@ impl Worker {
 }
 
 impl Shared {
+    /// Who it is, with the keys that it has now.
+    fn info(&self) -> WorkerInfo {
+        WorkerInfo {
+            name: self.options.name.clone(),
+            backend: self.options.backend.clone(),
+            threads: self.options.threads,
+            memory: self.options.memory,
+            keys: self.keys.all().iter().map(|key| key.name).collect(),
+        }
+    }
+
     fn order(&self) -> Order {
         *self.orders.borrow()
     }
@@ -172,7 +179,7 @@ impl Shared {
         let _asking = self.asking.lock().await;
         let mut wait = RETRY.start;
         while self.order() == Order::Work {
-            match self.board.lease(&self.info.name, self.budget.free()).await {
+            match self.board.lease(&self.options.name, self.budget.free()).await {
                 Ok(Some(errand)) if self.order() == Order::Work => {
                     let share = self.budget.take(errand.memory);
                     return Some((errand, share));
@@ -180,7 +187,7 @@ impl Shared {
                 Ok(Some(errand)) => self.tell(&errand, Report::GiveBack).await,
                 Ok(None) => wait = RETRY.start,
                 Err(BoardError::Unknown(_)) => {
-                    if self.board.register(&self.info).await.is_err() {
+                    if self.board.register(&self.info()).await.is_err() {
                         self.pause(&mut wait).await;
                     }
                 }
@@ -210,7 +217,7 @@ impl Shared {
         ));
         let proven = catch_unwind(AssertUnwindSafe(|| self.prove(errand, &meter, &cancel)));
         let report = match proven {
-            Ok(Ok(outcome)) => Some(Report::Proof(outcome)),
+            Ok(Ok(outcome)) => Some(Report::Proof(outcome, meter.spent())),
             Ok(Err(NoProof::Failed(failure))) => Some(Report::Failure(failure)),
             Ok(Err(NoProof::Cancelled)) if self.order() == Order::Halt => Some(Report::GiveBack),
             // The coordinator knows.
@@ -237,9 +244,11 @@ impl Shared {
             Err(BoardError::Ended(_)) => return Err(NoProof::Cancelled),
             input => input.map_err(|error| NoProof::worker(format!("the input: {error}")))?,
         };
+        failpoint::hit("worker.input");
         let started = Instant::now();
-        let mut outcome = prove(key, &errand.work, &input, &self.fleets, meter, cancel)?;
+        let mut outcome = prove(&key, &errand.work, &input, &self.fleets, meter, cancel)?;
         outcome.proving = millis(started.elapsed());
+        failpoint::hit("worker.proven");
         self.pace.record(&errand.key.key, meter.spent());
         Ok(outcome)
     }
@@ -250,7 +259,7 @@ impl Shared {
         let mut wait = RETRY.start;
         while Instant::now() < end {
             let told = match &report {
-                Report::Proof(outcome) => self.board.complete(errand, outcome.clone()).await,
+                Report::Proof(outcome, phases) => self.board.complete(errand, outcome.clone(), *phases).await,
                 Report::Failure(failure) => self.board.fail(errand, failure.clone()).await,
                 Report::GiveBack => self.board.give_back(errand).await,
             };

@@ -14,6 +14,9 @@ use std::sync::Mutex;
 /// The most characters of a worker's name, and of a tenant's name for a request.
 pub const NAME_MAX: usize = 128;
 
+/// The worker in the process of a service whose store no other process has. No worker on another machine may have this name.
+pub const LOCAL: &str = "local";
+
 /// A worker that was not heard of for so long is forgotten, unless it is in quarantine.
 const FORGET: Millis = 3_600_000;
 
@@ -43,6 +46,8 @@ pub struct WorkerState {
     pub quarantined: bool,
     /// Proofs that it handed over here.
     pub proofs: u64,
+    /// It is to say again who it is.
+    is_asked: bool,
 }
 
 /// See the module.
@@ -65,6 +70,7 @@ impl Workers {
                 heard: now(),
                 quarantined: known.as_ref().is_some_and(|known| known.quarantined),
                 proofs: known.map_or(0, |known| known.proofs),
+                is_asked: false,
             },
         );
         Ok(())
@@ -81,6 +87,13 @@ impl Workers {
     /// All that were heard of.
     pub fn all(&self) -> Vec<WorkerState> {
         lock(&self.0).values().cloned().collect()
+    }
+
+    /// Asks all of them who they are: their keys may have changed.
+    pub(crate) fn ask_again(&self) {
+        lock(&self.0)
+            .values_mut()
+            .for_each(|worker| worker.is_asked = true);
     }
 
     /// The memory of the one that has most.
@@ -107,6 +120,9 @@ impl Workers {
         let known = workers.get_mut(worker);
         let known = known.ok_or_else(|| QueueError::UnknownWorker(worker.to_owned()))?;
         known.heard = now();
+        if known.is_asked {
+            return Err(QueueError::UnknownWorker(worker.to_owned()));
+        }
         match known.quarantined {
             true => Err(QueueError::Quarantined(worker.to_owned())),
             false => Ok(known.info.keys.iter().map(|name| name.key).collect()),

@@ -4,146 +4,26 @@
 mod common;
 
 use common::circuit::Squares;
+use common::running::{
+    MEMORY, address, client, end, key_name, options, refused, request, submit, upload, worker,
+};
 use common::{Folder, postgres};
 use popw_prover::Options;
-use popw_service::auth::new_api_key;
+use popw_service::auth::callers::new_api_key;
 use popw_service::board::{Board, BoardError};
 use popw_service::id::Digest;
 use popw_service::job::{Outcome, State};
-use popw_service::keys::{Key, Keys};
-use popw_service::proto::prover_client::ProverClient;
-use popw_service::proto::{self, JobState, upload_witness_request::Part};
+use popw_service::keys::Key;
+use popw_service::proto::admin_client::AdminClient;
+use popw_service::proto::{self, JobState};
 use popw_service::queue::Settings;
-use popw_service::remote::{Address, Connection, Remote, connect, reason};
+use popw_service::remote::{Remote, connect, reason};
 use popw_service::server::{Service, ServiceOptions, StartError};
 use popw_service::store::{Blobs, Limits};
-use popw_service::worker::{Worker, WorkerOptions};
+use popw_service::worker::Worker;
 use std::sync::Arc;
 use std::time::Duration;
-use tonic::{Code, Status};
-
-/// Of every job in these tests.
-const MEMORY: u64 = 1 << 30;
-
-fn worker(name: &str) -> WorkerOptions {
-    WorkerOptions {
-        name: name.to_owned(),
-        backend: "cpu".to_owned(),
-        threads: 2,
-        slots: 1,
-        memory: MEMORY,
-    }
-}
-
-fn options(folder: &Folder, squares: &Squares) -> ServiceOptions {
-    ServiceOptions {
-        data: folder.0.clone(),
-        listen: ([127, 0, 0, 1], 0).into(),
-        database: None,
-        keys: squares.keys(),
-        worker: Some(worker("local")),
-        callers: None,
-        calls_per_second: 1_000,
-        tls: None,
-        plaintext: false,
-        settings: Settings {
-            lease: Duration::from_secs(2),
-            ..Settings::default()
-        },
-    }
-}
-
-fn address(service: &Service, api_key: Option<&str>) -> Address {
-    Address {
-        url: format!("http://{}", service.address()),
-        api_key: api_key.map(str::to_owned),
-        ..Address::default()
-    }
-}
-
-fn client(service: &Service, api_key: Option<&str>) -> ProverClient<Connection> {
-    ProverClient::new(connect(&address(service, api_key)).unwrap())
-}
-
-fn key_name(squares: &Squares) -> Option<proto::KeyName> {
-    Some(proto::KeyName {
-        circuit_id: squares.name.circuit.to_string(),
-        verifying_key_hash: squares.name.key.to_string(),
-    })
-}
-
-async fn upload(client: &mut ProverClient<Connection>, sha256: String, bytes: &[u8]) -> Result<bool, Status> {
-    let header = proto::upload_witness_request::Header {
-        sha256,
-        bytes: bytes.len() as u64,
-    };
-    let mut parts = vec![Part::Header(header)];
-    parts.extend(bytes.chunks(1 << 16).map(|chunk| Part::Chunk(chunk.to_vec())));
-    let parts = parts
-        .into_iter()
-        .map(|part| proto::UploadWitnessRequest { part: Some(part) });
-    let answer = client.upload_witness(tokio_stream::iter(parts)).await?;
-    Ok(answer.into_inner().known)
-}
-
-fn request(squares: &Squares, request_id: &str, witness: &[u8]) -> proto::SubmitJobRequest {
-    let work = proto::AssignmentWork {
-        witness_sha256: Digest::of(witness).to_string(),
-    };
-    proto::SubmitJobRequest {
-        request_id: request_id.to_owned(),
-        key: key_name(squares),
-        work: Some(proto::Work {
-            work: Some(proto::work::Work::Assignment(work)),
-        }),
-        ..proto::SubmitJobRequest::default()
-    }
-}
-
-/// Uploads and submits.
-async fn submit(
-    client: &mut ProverClient<Connection>,
-    squares: &Squares,
-    request_id: &str,
-    witness: &[u8],
-) -> Result<proto::Job, Status> {
-    upload(client, Digest::of(witness).to_string(), witness).await?;
-    let answer = client.submit_job(request(squares, request_id, witness)).await?;
-    Ok(answer.into_inner().job.unwrap())
-}
-
-/// The job at its end, and the states on the way.
-async fn end(client: &mut ProverClient<Connection>, id: &str) -> (proto::Job, Vec<JobState>) {
-    let watch = proto::WatchJobRequest {
-        id: id.to_owned(),
-        after_revision: 0,
-    };
-    let mut views = client.watch_job(watch).await.unwrap().into_inner();
-    let (mut states, mut last, mut revision, mut done) = (Vec::new(), None, 0, 0.0);
-    while let Some(view) = views.message().await.unwrap() {
-        let job = view.job.unwrap();
-        assert!(job.revision >= revision, "revisions only grow");
-        if let Some(progress) = job.progress.as_ref().filter(|_| job.revision == revision) {
-            assert!(progress.done >= done, "progress only grows");
-            done = progress.done;
-        }
-        revision = job.revision;
-        if states.last() != Some(&job.state()) {
-            states.push(job.state());
-        }
-        last = Some(job);
-    }
-    (last.unwrap(), states)
-}
-
-fn refused<T: std::fmt::Debug>(answer: Result<T, Status>, code: Code, why: &str) {
-    let status = answer.unwrap_err();
-    assert_eq!(
-        (status.code(), reason(&status).as_deref()),
-        (code, Some(why)),
-        "{status}"
-    );
-}
+use tonic::Code;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_witness_becomes_a_proof_once() {
@@ -589,8 +469,7 @@ async fn tenants_do_not_see_each_other() {
             "UNAUTHENTICATED",
         );
     }
-    let mut boss =
-        proto::admin_client::AdminClient::new(connect(&address(&service, Some(&keys[3]))).unwrap());
+    let mut boss = AdminClient::new(connect(&address(&service, Some(&keys[3]))).unwrap());
     assert_eq!(
         boss.list_workers(proto::ListWorkersRequest {})
             .await
@@ -600,8 +479,7 @@ async fn tenants_do_not_see_each_other() {
             .len(),
         1
     );
-    let mut fool =
-        proto::admin_client::AdminClient::new(connect(&address(&service, Some(&keys[0]))).unwrap());
+    let mut fool = AdminClient::new(connect(&address(&service, Some(&keys[0]))).unwrap());
     refused(
         fool.pause_queue(proto::PauseQueueRequest { paused: true }).await,
         Code::PermissionDenied,
@@ -660,7 +538,7 @@ async fn workers_on_other_machines_prove_and_wrong_ones_are_put_aside() {
         // A true proof of something else.
         let other = Key::open(&squares.path(), &Options::default()).unwrap();
         let other = prove(&other, &squares.witness(4));
-        let refused = Board::complete(liar.as_ref(), &errand, other).await;
+        let refused = Board::complete(liar.as_ref(), &errand, other, [0.0; 4]).await;
         assert!(
             matches!(&refused, Err(BoardError::Refused(why)) if why.contains("public inputs")),
             "{refused:?}"
@@ -671,8 +549,7 @@ async fn workers_on_other_machines_prove_and_wrong_ones_are_put_aside() {
             "{refused:?}"
         );
         // Another proves it.
-        let keys =
-            Arc::new(Keys::new(vec![Key::open(&squares.path(), &Options::default()).unwrap()]).unwrap());
+        let keys = Arc::new(squares.keys());
         let honest = Worker::start(board("honest"), keys, worker("honest")).unwrap();
         let (ended, _) = end(&mut client, &job.id).await;
         assert_eq!((ended.state(), ended.losses), (JobState::Succeeded, 1));
@@ -706,4 +583,156 @@ fn prove(key: &Key, witness: &[u8]) -> Outcome {
     };
     let never = popw_prover::CancelToken::new();
     prove(key, &work, &path, &Fleets::default(), &Meter::new(None), &never).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn keys_come_and_go_while_the_service_runs() {
+    let (folder, squares) = (Folder::new(), Squares::new(500));
+    let service = Service::start(options(&folder, &squares)).await.unwrap();
+    let mut admin = AdminClient::new(connect(&address(&service, None)).unwrap());
+    let mut client = client(&service, None);
+    let witness = squares.witness(3);
+    let unload = || proto::UnloadKeyRequest {
+        key: key_name(&squares),
+    };
+    let load = |file: &str| proto::LoadKeyRequest {
+        file: file.to_owned(),
+    };
+    // Not while a job needs it.
+    admin
+        .pause_queue(proto::PauseQueueRequest { paused: true })
+        .await
+        .unwrap();
+    let job = submit(&mut client, &squares, "first", &witness).await.unwrap();
+    refused(
+        admin.unload_key(unload()).await,
+        Code::FailedPrecondition,
+        "KEY_IN_USE",
+    );
+    admin
+        .pause_queue(proto::PauseQueueRequest { paused: false })
+        .await
+        .unwrap();
+    assert_eq!(end(&mut client, &job.id).await.0.state(), JobState::Succeeded);
+    admin.unload_key(unload()).await.unwrap();
+    refused(
+        admin.unload_key(unload()).await,
+        Code::FailedPrecondition,
+        "UNKNOWN_KEY",
+    );
+    refused(
+        submit(&mut client, &squares, "second", &witness).await,
+        Code::FailedPrecondition,
+        "UNKNOWN_KEY",
+    );
+    for wrong in [
+        "../squares.zkey",
+        "squares",
+        "nothing.zkey",
+        "",
+        "/etc/squares.zkey",
+    ] {
+        refused(
+            admin.load_key(load(wrong)).await,
+            Code::InvalidArgument,
+            "WRONG_KEY",
+        );
+    }
+    let loaded = admin.load_key(load("squares.zkey")).await.unwrap().into_inner();
+    assert_eq!(loaded.circuit.unwrap().key, key_name(&squares));
+    refused(
+        admin.load_key(load("squares.zkey")).await,
+        Code::InvalidArgument,
+        "WRONG_KEY",
+    );
+    let job = submit(&mut client, &squares, "second", &witness).await.unwrap();
+    assert_eq!(end(&mut client, &job.id).await.0.state(), JobState::Succeeded);
+    service.stop(Duration::ZERO).await;
+}
+
+/// Clients that are slow or stand still hold what is theirs, and nobody else waits: not for an upload that stops, a watch that nobody reads, or a connection that says nothing.
+#[tokio::test(flavor = "multi_thread")]
+async fn slow_clients_hold_nobody_up() {
+    use std::io::Write;
+    let (folder, squares) = (Folder::new(), Squares::new(500));
+    let service = Service::start(options(&folder, &squares)).await.unwrap();
+    let witness = squares.witness(3);
+    // Uploads that have begun, all that there may be at once for others but one.
+    let mut stalled = Vec::new();
+    for number in 0..32_u8 {
+        let mut slow = client(&service, None);
+        let header = proto::upload_witness_request::Header {
+            sha256: Digest::of(&[number]).to_string(),
+            bytes: 1,
+        };
+        let (sender, receiver) = tokio::sync::mpsc::channel(1);
+        let parts = tokio_stream::wrappers::ReceiverStream::new(receiver);
+        let part = Some(proto::upload_witness_request::Part::Header(header));
+        sender.send(proto::UploadWitnessRequest { part }).await.unwrap();
+        let upload = tokio::spawn(async move { slow.upload_witness(parts).await });
+        stalled.push((sender, upload));
+    }
+    // Connections that say nothing, or only half of what they have to say.
+    let silent: Vec<std::net::TcpStream> = (0..50)
+        .map(|number| {
+            let mut stream = std::net::TcpStream::connect(service.address()).unwrap();
+            stream
+                .write_all(&b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"[..number % 24])
+                .unwrap();
+            stream
+        })
+        .collect();
+    let mut fast = client(&service, None);
+    let job = submit(&mut fast, &squares, "first", &witness).await.unwrap();
+    // A watch that nobody reads, while the job goes through all its states.
+    let mut reader = client(&service, None);
+    let watch = proto::WatchJobRequest {
+        id: job.id.clone(),
+        after_revision: 0,
+    };
+    let mut unread = reader.watch_job(watch).await.unwrap().into_inner();
+    assert_eq!(end(&mut fast, &job.id).await.0.state(), JobState::Succeeded);
+    // Whoever reads late misses what was between, not the end.
+    let mut last = None;
+    while let Some(view) = unread.message().await.unwrap() {
+        last = view.job;
+    }
+    assert_eq!(last.unwrap().state(), JobState::Succeeded);
+    // The uploads go on where they stood.
+    for (number, (sender, upload)) in (0..32_u8).zip(stalled) {
+        let part = Some(proto::upload_witness_request::Part::Chunk(vec![number]));
+        sender.send(proto::UploadWitnessRequest { part }).await.unwrap();
+        drop(sender);
+        upload.await.unwrap().unwrap();
+    }
+    drop(silent);
+    service.stop(Duration::ZERO).await;
+}
+
+/// A message that is larger than any may be is refused before it is read, and the connection goes on.
+#[tokio::test(flavor = "multi_thread")]
+async fn messages_that_are_too_large_are_refused() {
+    let (folder, squares) = (Folder::new(), Squares::new(5));
+    let service = Service::start(options(&folder, &squares)).await.unwrap();
+    let mut client = client(&service, None);
+    let large = |bytes: usize| proto::ProveRequest {
+        request_id: "large".to_owned(),
+        key: key_name(&squares),
+        witness: vec![1; bytes],
+    };
+    let status = client.prove(large(5 << 20)).await.unwrap_err();
+    assert_eq!(status.code(), Code::OutOfRange, "{status}");
+    // One that is read, but is more than a witness in a message may be.
+    refused(
+        client.prove(large(2 << 20)).await,
+        Code::InvalidArgument,
+        "INVALID_FIELD",
+    );
+    let mut admin = AdminClient::new(connect(&address(&service, None)).unwrap());
+    let file = "x".repeat(2 << 20);
+    let status = admin.load_key(proto::LoadKeyRequest { file }).await.unwrap_err();
+    assert_eq!(status.code(), Code::OutOfRange, "{status}");
+    let circuits = client.list_circuits(proto::ListCircuitsRequest {}).await;
+    assert_eq!(circuits.unwrap().into_inner().circuits.len(), 1, "it goes on");
+    service.stop(Duration::ZERO).await;
 }

@@ -26,6 +26,9 @@ const GPU: [&str; 4] = ["libegl1", "libgl1-mesa-dri", "libvulkan1", "mesa-vulkan
 /// The service's other store, Debian's name.
 const DATABASE: &str = "postgresql-15";
 
+/// What the Python client is installed with, Debian's name.
+const PYTHON: &str = "python3-venv";
+
 /// The command.
 pub(crate) fn run(workspace: &Workspace, args: Args) -> Result<(), Error> {
     args.rest(0)?;
@@ -38,7 +41,7 @@ pub(crate) fn install(workspace: &Workspace) -> Result<(), Error> {
     install_packages(workspace)
 }
 
-/// A browser, if there is none, and what is missing of the software GPU and of the database. A machine where it cannot be installed has to do without: the tests that need
+/// A browser, if there is none, and what is missing of the software GPU, of the database and of Python. A machine where it cannot be installed has to do without: the tests that need
 /// it say so.
 fn install_system_packages() {
     let folders = env::var_os("PATH").unwrap_or_default();
@@ -48,7 +51,7 @@ fn install_system_packages() {
     }
     let mut missing: Vec<&str> = GPU
         .into_iter()
-        .chain([DATABASE])
+        .chain([DATABASE, PYTHON])
         .filter(|package| !is_installed(package))
         .collect();
     if !BROWSERS.into_iter().any(is_there) {

@@ -9,6 +9,9 @@ use std::env;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+/// Features that are off by default and on in tests: the GPU, and the places where tests have a process killed.
+const FEATURES: [&str; 2] = ["gpu", "failpoints"];
+
 /// The workspace, or one package of it.
 #[derive(Debug, Clone)]
 pub(crate) struct Workspace {
@@ -28,8 +31,8 @@ pub(crate) struct Package {
     pub(crate) name: String,
     pub(crate) folder: PathBuf,
     pub(crate) targets: Vec<Target>,
-    /// Whether it has a feature `gpu`.
-    pub(crate) has_gpu: bool,
+    /// Those of [`FEATURES`] that it has.
+    pub(crate) features: Vec<&'static str>,
     pub(crate) dependencies: Vec<Dependency>,
 }
 
@@ -111,11 +114,13 @@ impl Workspace {
         }
     }
 
-    /// Cargo's words for the same with everything that is off by default and needs no more than the tests' setup: the GPU.
+    /// Cargo's words for the same with everything that is off by default and needs no more than the tests' setup.
     pub(crate) fn selection_with_features(&self) -> Vec<String> {
-        let has_gpu = self.packages.iter().filter(|package| package.has_gpu);
         let mut words: Vec<String> = self.selection().into_iter().map(Into::into).collect();
-        words.extend(has_gpu.flat_map(|package| ["--features".into(), format!("{}/gpu", package.name)]));
+        for package in &self.packages {
+            let named = |feature| ["--features".into(), format!("{}/{feature}", package.name)];
+            words.extend(package.features.iter().flat_map(named));
+        }
         words
     }
 
@@ -135,7 +140,10 @@ impl Package {
                 .iter()
                 .map(Target::parse)
                 .collect::<Result<_, _>>()?,
-            has_gpu: data["features"]["gpu"].is_array(),
+            features: FEATURES
+                .into_iter()
+                .filter(|feature| data["features"][feature].is_array())
+                .collect(),
             dependencies: list(data, "dependencies")?
                 .iter()
                 .map(|dependency| {

@@ -6,11 +6,10 @@ pub mod coverage;
 pub mod export;
 #[cfg(feature = "gpu")]
 pub mod gpu;
-pub mod jobs;
 pub mod keys;
+pub mod manual;
 pub mod prove;
 pub mod ptau;
-pub mod serve;
 pub mod verify;
 
 use crate::failure::Failure;

@@ -3,13 +3,15 @@
 //! | module | what it is for |
 //! |---|---|
 //! | [`run`] | `epoch run`: ingests the attestations, proves zone after zone, goes on after a crash. Start here |
+//! | [`fan`] | the zones proven by a service's workers instead |
 //! | [`state`] | `state.jsonl`, what is done |
 //! | [`outputs`] | the folder that a run fills: names and contents of its files |
 //! | [`totals`], [`summary`] | what the zones add up to: for `report.html`, and for the screen |
 //! | [`plan`] | `epoch plan`: how a registry is best cut into zones, before an epoch is opened |
 //!
-//! Depends on: [`crate::fleet_folder`] for the input, `popw_prover` for proofs, [`crate::report`] for the page.
+//! Depends on: [`crate::fleet_folder`] for the input, `popw_prover` for proofs, `popw-service` for those of a service, [`crate::report`] for the page.
 
+pub mod fan;
 pub mod outputs;
 pub mod plan;
 pub mod run;

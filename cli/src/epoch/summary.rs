@@ -30,10 +30,8 @@ pub struct Summary {
     pub times: Vec<(&'static str, Duration)>,
     /// Most memory of this process in bytes, the mapped key included, where the system says it.
     pub peak_memory: Option<u64>,
-    /// The compute.
-    pub backend: &'static str,
-    /// The prover's threads.
-    pub threads: usize,
+    /// Who proved: this process's compute and its threads, or a service.
+    pub engine: String,
 }
 
 impl Summary {
@@ -66,8 +64,7 @@ impl Summary {
             "devices_per_second": self.devices_per_second(),
             "seconds": seconds,
             "peak_memory_bytes": self.peak_memory,
-            "backend": self.backend,
-            "threads": self.threads,
+            "engine": self.engine,
         })
     }
 }
@@ -100,12 +97,11 @@ impl fmt::Display for Summary {
         if let Some(rate) = self.devices_per_second() {
             writeln!(
                 f,
-                "{:.1} s for {} devices: {rate:.0} devices a second, a million in {:.2} h ({}, {} threads)",
+                "{:.1} s for {} devices: {rate:.0} devices a second, a million in {:.2} h ({})",
                 self.proving.as_secs_f64(),
                 self.devices_proven,
                 1e6 / rate / 3600.0,
-                self.backend,
-                self.threads
+                self.engine
             )?;
         }
         for (label, time) in &self.times {

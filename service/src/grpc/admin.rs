@@ -128,6 +128,32 @@ impl proto::admin_server::Admin for AdminService {
         Ok(Response::new(proto::ReleaseWorkerResponse {}))
     }
 
+    async fn load_key(
+        &self,
+        request: Request<proto::LoadKeyRequest>,
+    ) -> Result<Response<proto::LoadKeyResponse>, Status> {
+        let by = identity(&request, Scope::Admin)?.name.clone();
+        let loaded = self.queue.load_key(request.into_inner().file).await;
+        let key = loaded.map_err(|error| self.status(error))?;
+        tracing::info!(by, file = key.file, key = %key.name, "audit: load key");
+        let circuit = Some(convert::circuit(&key));
+        Ok(Response::new(proto::LoadKeyResponse { circuit }))
+    }
+
+    async fn unload_key(
+        &self,
+        request: Request<proto::UnloadKeyRequest>,
+    ) -> Result<Response<proto::UnloadKeyResponse>, Status> {
+        let by = identity(&request, Scope::Admin)?.name.clone();
+        let key = convert::read_key_name(request.into_inner().key).map_err(|error| self.status(error))?;
+        self.queue
+            .unload_key(&key)
+            .await
+            .map_err(|error| self.status(error))?;
+        tracing::info!(by, %key, "audit: unload key");
+        Ok(Response::new(proto::UnloadKeyResponse {}))
+    }
+
     async fn get_stats(
         &self,
         request: Request<proto::GetStatsRequest>,

@@ -1,6 +1,6 @@
 //! Between the protocol's messages and our types.
 
-use crate::hub::{Phase, Progress};
+use crate::hub::{Phase, PhaseSeconds, Progress};
 use crate::id::NotHex;
 use crate::job::{self, Failure, FailureClass, Job, Millis, Outcome, State, Work};
 use crate::keys::{Key, KeyName};
@@ -170,6 +170,19 @@ pub(crate) fn read_progress(message: Option<proto::Progress>) -> Result<Option<P
         done: share("progress.done", message.done)?,
         remaining: crate::clock::millis(remaining),
     }))
+}
+
+/// What a worker says of its phases, if it says something.
+pub(crate) fn read_phases(seconds: &[f64]) -> Result<Option<PhaseSeconds>, QueueError> {
+    if seconds.is_empty() {
+        return Ok(None);
+    }
+    let are_times = seconds
+        .iter()
+        .all(|seconds| seconds.is_finite() && *seconds >= 0.0);
+    let phases = PhaseSeconds::try_from(seconds).ok().filter(|_| are_times);
+    let wrong = || invalid("phase_seconds", "expected a time of each phase");
+    phases.map(Some).ok_or_else(wrong)
 }
 
 pub(crate) fn job(job: &Job, how_far: Option<Progress>) -> proto::Job {

@@ -2,14 +2,14 @@
 
 use super::convert::{self, invalid, name, read_snarkjs};
 use super::status::status;
-use crate::auth::{Scope, identity};
+use crate::auth::{Identity, Scope, identity};
 use crate::hub::View;
 use crate::job::{Job, State, Work};
 use crate::proto;
 use crate::proto::upload_witness_request::Part;
 use crate::queue::{Queue, QueueError, Request as Wanted};
-use crate::store::Query;
 use crate::store::blobs::{BlobError, Upload};
+use crate::store::{Query, Submitted};
 use popw_verifier::batch::{BatchError, Entry};
 use std::pin::Pin;
 use std::sync::Arc;
@@ -53,6 +53,14 @@ impl ProverService {
 
     fn status(&self, error: QueueError) -> Status {
         self.queue.status(error)
+    }
+
+    async fn submit(&self, by: &Identity, wanted: Wanted) -> Result<Submitted, Status> {
+        let submitted = self.queue.submit(&by.tenant, wanted).await;
+        let submitted = submitted.map_err(|error| self.status(error))?;
+        let (job, is_new) = (submitted.job.id, submitted.is_new);
+        tracing::info!(by = by.name, tenant = by.tenant, %job, is_new, "audit: submit");
+        Ok(submitted)
     }
 
     fn job(&self, job: &Job) -> proto::Job {
@@ -164,7 +172,7 @@ impl proto::prover_server::Prover for ProverService {
         &self,
         request: Request<proto::SubmitJobRequest>,
     ) -> Result<Response<proto::SubmitJobResponse>, Status> {
-        let tenant = identity(&request, Scope::Submit)?.tenant.clone();
+        let by = identity(&request, Scope::Submit)?.clone();
         let request = request.into_inner();
         let read = || -> Result<Wanted, QueueError> {
             let deadline = request.deadline.as_ref();
@@ -183,8 +191,7 @@ impl proto::prover_server::Prover for ProverService {
             })
         };
         let wanted = read().map_err(|error| self.status(error))?;
-        let submitted = self.queue.submit(&tenant, wanted).await;
-        let submitted = submitted.map_err(|error| self.status(error))?;
+        let submitted = self.submit(&by, wanted).await?;
         Ok(Response::new(proto::SubmitJobResponse {
             job: Some(self.job(&submitted.job)),
             known: !submitted.is_new,
@@ -195,7 +202,7 @@ impl proto::prover_server::Prover for ProverService {
         &self,
         request: Request<proto::ProveRequest>,
     ) -> Result<Response<proto::ProveResponse>, Status> {
-        let tenant = identity(&request, Scope::Submit)?.tenant.clone();
+        let by = identity(&request, Scope::Submit)?.clone();
         let request = request.into_inner();
         if request.witness.len() > CHUNK_MAX {
             let reason = format!(
@@ -207,7 +214,9 @@ impl proto::prover_server::Prover for ProverService {
         let key = convert::read_key_name(request.key).map_err(|error| self.status(error))?;
         self.queue.key(&key).map_err(|error| self.status(error))?;
         let digest = crate::id::Digest::of(&request.witness);
-        let upload = self.queue.upload(&tenant, digest, request.witness.len() as u64);
+        let upload = self
+            .queue
+            .upload(&by.tenant, digest, request.witness.len() as u64);
         if let Some(mut upload) = upload.map_err(|error| self.status(error))? {
             let write = move |upload: &mut Upload| upload.write(&request.witness);
             let stored = blocking(move || write(&mut upload).and_then(|()| upload.finish())).await?;
@@ -221,18 +230,17 @@ impl proto::prover_server::Prover for ProverService {
             deadline: None,
             keep: None,
         };
-        let submitted = self.queue.submit(&tenant, wanted).await;
-        let id = submitted.map_err(|error| self.status(error))?.job.id;
+        let id = self.submit(&by, wanted).await?.job.id;
         let mut views = self
             .queue
-            .watch(&tenant, id)
+            .watch(&by.tenant, id)
             .await
             .map_err(|error| self.status(error))?;
         // The hub lets go of a job that was removed.
         let _ = views.wait_for(|view| view.job.state.is_end()).await;
         let job = self
             .queue
-            .get(&tenant, id)
+            .get(&by.tenant, id)
             .await
             .map_err(|error| self.status(error))?;
         Ok(Response::new(proto::ProveResponse {
@@ -298,13 +306,14 @@ impl proto::prover_server::Prover for ProverService {
         &self,
         request: Request<proto::CancelJobRequest>,
     ) -> Result<Response<proto::CancelJobResponse>, Status> {
-        let tenant = identity(&request, Scope::Submit)?.tenant.clone();
+        let by = identity(&request, Scope::Submit)?.clone();
         let id = name("id", &request.get_ref().id).map_err(|error| self.status(error))?;
         let job = self
             .queue
-            .cancel(&tenant, id)
+            .cancel(&by.tenant, id)
             .await
             .map_err(|error| self.status(error))?;
+        tracing::info!(by = by.name, tenant = by.tenant, job = %id, "audit: cancel");
         let job = Some(self.job(&job));
         Ok(Response::new(proto::CancelJobResponse { job }))
     }
@@ -336,10 +345,7 @@ impl proto::prover_server::Prover for ProverService {
         identity(&request, Scope::Read)?;
         let request = request.into_inner();
         let read = || {
-            let key = self
-                .queue
-                .key(&convert::read_key_name(request.key.clone())?)?
-                .clone();
+            let key = self.queue.key(&convert::read_key_name(request.key.clone())?)?;
             Ok((key, read_snarkjs(&request.proof_json, &request.public_json)?))
         };
         let (key, (proof, public)) = read().map_err(|error| self.status(error))?;
@@ -361,10 +367,7 @@ impl proto::prover_server::Prover for ProverService {
             return Err(self.status(invalid("entries", format!("{count} is not 1 to {BATCH_MAX}"))));
         }
         let read = || {
-            let key = self
-                .queue
-                .key(&convert::read_key_name(request.key.clone())?)?
-                .clone();
+            let key = self.queue.key(&convert::read_key_name(request.key.clone())?)?;
             let entries = request.entries.iter();
             let entries = entries.map(|entry| read_snarkjs(&entry.proof_json, &entry.public_json));
             Ok((key, entries.collect::<Result<Vec<_>, QueueError>>()?))
@@ -410,7 +413,7 @@ impl proto::prover_server::Prover for ProverService {
     ) -> Result<Response<proto::EstimateJobResponse>, Status> {
         identity(&request, Scope::Read)?;
         let key = convert::read_key_name(request.into_inner().key).map_err(|error| self.status(error))?;
-        let key = self.queue.key(&key).map_err(|error| self.status(error))?.clone();
+        let key = self.queue.key(&key).map_err(|error| self.status(error))?;
         // The first one may measure.
         let estimate = blocking(move || key.prover.estimate()).await?;
         let counts = self.queue.counts().await.map_err(|error| self.status(error))?;

@@ -43,6 +43,8 @@ impl Queue {
                 Status::with_error_details(Code::InvalidArgument, message, details)
             }
             QueueError::UnknownKey(_) => plain(Code::FailedPrecondition, "UNKNOWN_KEY"),
+            QueueError::KeyInUse(_) => plain(Code::FailedPrecondition, "KEY_IN_USE"),
+            QueueError::Key(_) => plain(Code::InvalidArgument, "WRONG_KEY"),
             QueueError::TooLarge { .. } => plain(Code::FailedPrecondition, "TOO_LARGE"),
             QueueError::UnknownJob(_) => plain(Code::NotFound, "UNKNOWN_JOB"),
             QueueError::NoProof(_) => plain(Code::FailedPrecondition, "NO_PROOF"),

@@ -9,7 +9,7 @@ use crate::keys::KeyName;
 use crate::proto;
 use crate::queue::{Queue, QueueError};
 use crate::store::blobs::BlobError;
-use crate::workers::{NAME_MAX, WorkerInfo};
+use crate::workers::{LOCAL, NAME_MAX, WorkerInfo};
 use std::fs::File;
 use std::io::Read;
 use std::sync::Arc;
@@ -97,6 +97,9 @@ impl proto::worker_server::Worker for WorkerService {
             memory: request.memory_bytes,
             keys,
         };
+        if info.name == LOCAL {
+            return Err(self.status(invalid("worker", "this is the name of the service's own worker")));
+        }
         tracing::info!(worker = info.name, backend = info.backend, "a worker registers");
         self.queue
             .workers()
@@ -187,10 +190,14 @@ impl proto::worker_server::Worker for WorkerService {
         let request = request.into_inner();
         let (id, token) = self.lease(request.lease)?;
         let outcome = convert::read_proof(request.proof).map_err(|error| self.status(error))?;
+        let phases = convert::read_phases(&request.phase_seconds).map_err(|error| self.status(error))?;
         self.queue
             .complete(id, token, outcome)
             .await
             .map_err(|error| self.status(error))?;
+        if let Some(phases) = phases {
+            self.queue.metrics().phases(phases);
+        }
         Ok(Response::new(proto::CompleteResponse {}))
     }
 

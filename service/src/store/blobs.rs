@@ -5,6 +5,7 @@
 //!
 //! Depends on: std. Where to go next: [`crate::queue`], which removes a file with the last job that needs it.
 
+use crate::failpoint;
 use crate::id::{Digest, Token};
 use sha2::{Digest as _, Sha256};
 use std::fs::{self, File, OpenOptions};
@@ -209,7 +210,9 @@ impl Upload {
         }
         if let Some((path, file)) = &self.part {
             file.sync_all().map_err(at(path))?;
+            failpoint::hit("blob.written");
             fs::rename(path, &self.target).map_err(at(path))?;
+            failpoint::hit("blob.named");
             if let Some(folder) = self.target.parent() {
                 File::open(folder)
                     .and_then(|folder| folder.sync_all())

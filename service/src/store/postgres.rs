@@ -10,6 +10,7 @@ use super::{
     Counts, Limits, News, Offer, Query, SWEEP_MAX, Store, StoreError, Submitted, Swept, room, same_or_refused,
 };
 use crate::causes;
+use crate::failpoint;
 use crate::id::{Digest, JobId, Token};
 use crate::job::{Change, Job, Millis, State};
 use deadpool_postgres::{Client, Manager, ManagerConfig, Pool, RecyclingMethod, Runtime, Transaction};
@@ -122,7 +123,7 @@ impl Postgres {
                 "the tables have version {version}, this program knows {VERSION}"
             )));
         }
-        Ok(transaction.commit().await?)
+        commit(transaction).await
     }
 
     async fn client(&self) -> Result<Client, StoreError> {
@@ -189,7 +190,7 @@ impl Postgres {
         ];
         transaction.execute(&query, &values).await?;
         self.tell(&transaction, new.id).await?;
-        transaction.commit().await?;
+        commit(transaction).await?;
         Ok(Submitted {
             job: new,
             is_new: true,
@@ -202,7 +203,7 @@ impl Postgres {
         let mut job = locked(&transaction, id).await?.ok_or(StoreError::Unknown(id))?;
         job.apply(change, now)?;
         self.update(&transaction, &job).await?;
-        transaction.commit().await?;
+        commit(transaction).await?;
         Ok(job)
     }
 
@@ -230,7 +231,7 @@ impl Postgres {
         };
         job.begin(offer.lease(), now);
         self.update(&transaction, &job).await?;
-        transaction.commit().await?;
+        commit(transaction).await?;
         Ok(Some(job))
     }
 
@@ -264,7 +265,7 @@ impl Postgres {
                 swept.removed.push(job);
             }
         }
-        transaction.commit().await?;
+        commit(transaction).await?;
         Ok(swept)
     }
 
@@ -282,7 +283,7 @@ impl Postgres {
         let job = locked(&transaction, id).await?.filter(|job| job.state.is_end());
         let job = job.ok_or(StoreError::Unknown(id))?;
         self.delete(&transaction, id).await?;
-        transaction.commit().await?;
+        commit(transaction).await?;
         Ok(job)
     }
 
@@ -386,6 +387,13 @@ impl From<tokio_postgres::Error> for StoreError {
     fn from(error: tokio_postgres::Error) -> Self {
         Self::Unavailable(causes(&error))
     }
+}
+
+async fn commit(transaction: Transaction<'_>) -> Result<(), StoreError> {
+    failpoint::hit("store.changed");
+    transaction.commit().await?;
+    failpoint::hit("store.committed");
+    Ok(())
 }
 
 fn body(row: &Row) -> Result<Job, StoreError> {

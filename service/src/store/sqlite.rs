@@ -9,6 +9,7 @@ use super::columns::{Columns, integer, job, natural, number, state};
 use super::{
     Counts, Limits, Offer, Query, SWEEP_MAX, Store, StoreError, Submitted, Swept, room, same_or_refused,
 };
+use crate::failpoint;
 use crate::id::{Digest, JobId};
 use crate::job::{Change, Job, Millis, State};
 use rusqlite::{Connection, OpenFlags, OptionalExtension, Params, params, params_from_iter};
@@ -171,9 +172,11 @@ fn write_group(connection: &Connection, calls: Vec<Call>) {
             }
             connection.execute_batch("RELEASE one")?;
         }
+        failpoint::hit("store.changed");
         connection.execute_batch("COMMIT")
     };
     let committed = run().map_err(|error| error.to_string());
+    failpoint::hit("store.committed");
     if let Err(reason) = &committed {
         // Those whose turn did not come.
         answers.extend(calls.map(|call| call(Err(reason))));

@@ -1,4 +1,5 @@
 //! A circuit of any size, its key and its witnesses: squares in a row, the last is public.
+#![allow(dead_code, clippy::unwrap_used)]
 
 use super::Folder;
 use ark_bn254::Fr;
@@ -75,7 +76,9 @@ impl Squares {
 
     /// The key, opened, for a process.
     pub(crate) fn keys(&self) -> Keys {
-        Keys::new(vec![self.key(None)]).unwrap()
+        let keys = Keys::new(self.folder.0.clone(), Options::default());
+        keys.open(&self.path()).unwrap();
+        keys
     }
 
     /// The `.wtns` that begins with a number.

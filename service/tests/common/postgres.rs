@@ -1,4 +1,5 @@
 //! A real PostgreSQL of the test's own, in a folder that goes with it. It refuses to run as root: then its processes are the user postgres's.
+#![allow(dead_code, clippy::unwrap_used)]
 
 use super::{Folder, skip};
 use std::net::TcpListener;

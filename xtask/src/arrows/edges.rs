@@ -100,7 +100,7 @@ mod tests {
         Package {
             name: name.into(),
             folder: "/".into(),
-            has_gpu: false,
+            features: Vec::new(),
             targets: vec![],
             dependencies,
         }

@@ -176,7 +176,7 @@ mod tests {
         let package = |name: &str| Package {
             name: name.into(),
             folder: "/".into(),
-            has_gpu: false,
+            features: Vec::new(),
             targets: vec![],
             dependencies: vec![],
         };

@@ -74,7 +74,7 @@ mod tests {
             name: "popw-keys".into(),
             folder: "/repo/keys".into(),
             targets: vec![],
-            has_gpu: false,
+            features: Vec::new(),
             dependencies: vec![],
         };
         let workspace = Workspace {

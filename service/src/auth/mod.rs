@@ -1,38 +1,34 @@
 //! Who calls, and what they may: [`Authenticator`] looks at every call before its service does.
 //!
-//! A caller shows an API key (`authorization: Bearer popw_..`) or a client certificate. A file lists both by their SHA-256, with a tenant and scopes; keys are 256 random bits, so that
-//! their hash gives nothing away. The file is read again when it changes. Without a file everybody is the tenant `default` and may do everything: the service then binds to loopback only.
+//! A caller shows an API key or a token (`authorization: Bearer ..`) or a client certificate. API keys and certificates stand in a file of callers, with a tenant and scopes; tokens are signed by an
+//! identity provider, and say both themselves. Without either everybody is the tenant `default` and may do everything: the service then binds to loopback only.
 //!
-//! ```toml
-//! [[caller]]
-//! name = "gateway-7"
-//! tenant = "acme"
-//! scopes = ["submit", "read"]
-//! api_key_sha256 = ".."      # or certificate_sha256, of the DER form
-//! ```
+//! | module | what it is for |
+//! |---|---|
+//! | [`callers`] | the file of callers; new API keys |
+//! | [`tokens`] | JSON Web Tokens |
+//! | `watched` | files that are read again when they change |
 //!
 //! Depends on: [`crate::id`]. Where to go next: [`crate::grpc`], whose services ask for scopes.
+
+pub mod callers;
+pub mod tokens;
+mod watched;
 
 use crate::grpc::status::status;
 use crate::id::Digest;
 use crate::lock;
-use rand::RngCore;
-use rand::rngs::OsRng;
+use callers::{Callers, PREFIX};
 use serde::Deserialize;
 use std::collections::HashMap;
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
+use tokens::{TokenOptions, Tokens};
 use tonic::metadata::MetadataMap;
 use tonic::service::Interceptor;
 use tonic::{Code, Request, Status};
-
-/// What every API key begins with, so that scanners find it where it should not be.
-const PREFIX: &str = "popw_";
-
-/// Between two looks at the file of callers.
-const LOOK: Duration = Duration::from_secs(1);
+use watched::Watched;
 
 /// The tenant where nobody has to say who they are.
 pub const DEFAULT_TENANT: &str = "default";
@@ -54,6 +50,30 @@ pub enum Scope {
     Admin,
 }
 
+impl Scope {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Submit, Self::Read, Self::Worker, Self::Admin];
+
+    /// As the file of callers has it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Submit => "submit",
+            Self::Read => "read",
+            Self::Worker => "worker",
+            Self::Admin => "admin",
+        }
+    }
+
+    /// The scope of a name.
+    ///
+    /// # Errors
+    /// If there is none.
+    pub fn of_name(name: &str) -> Result<Self, String> {
+        let found = Self::ALL.into_iter().find(|scope| scope.name() == name);
+        found.ok_or_else(|| format!("the scopes are {}", Self::ALL.map(Self::name).join(", ")))
+    }
+}
+
 /// Who calls.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Identity {
@@ -71,7 +91,12 @@ impl Identity {
     }
 }
 
-/// Why the file of callers cannot be used.
+/// A name that is logged and stored: 1 to 128 visible ASCII characters.
+fn is_plain(text: &str) -> bool {
+    (1..=128).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic())
+}
+
+/// Why a file of callers, or of those who vouch for them, cannot be used.
 #[derive(Debug, thiserror::Error)]
 #[error("{path}: {reason}")]
 pub struct CallersError {
@@ -81,112 +106,37 @@ pub struct CallersError {
     pub reason: String,
 }
 
-/// The file.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct File {
-    #[serde(default)]
-    caller: Vec<Caller>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Caller {
-    name: String,
-    tenant: String,
-    scopes: Vec<Scope>,
-    api_key_sha256: Option<Digest>,
-    certificate_sha256: Option<Digest>,
-}
-
-/// The callers of a file, by the hash of what they show.
-type Callers = HashMap<Digest, Arc<Identity>>;
-
-fn read(path: &Path) -> Result<Callers, CallersError> {
-    let wrong = |reason: String| CallersError {
-        path: path.to_owned(),
-        reason,
-    };
-    let text = fs::read_to_string(path).map_err(|error| wrong(error.to_string()))?;
-    let file: File = toml::from_str(&text).map_err(|error| wrong(error.to_string()))?;
-    let mut callers = Callers::new();
-    for caller in file.caller {
-        let shown = match (caller.api_key_sha256, caller.certificate_sha256) {
-            (Some(shown), None) | (None, Some(shown)) => shown,
-            _ => {
-                let reason = "expected api_key_sha256 or certificate_sha256, and only one of them";
-                return Err(wrong(format!("caller {:?}: {reason}", caller.name)));
-            }
-        };
-        let is_plain =
-            |text: &str| (1..=128).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic());
-        if !is_plain(&caller.name) || !is_plain(&caller.tenant) {
-            let reason = "name and tenant are 1 to 128 visible ASCII characters";
-            return Err(wrong(format!("caller {:?}: {reason}", caller.name)));
-        }
-        let identity = Identity {
-            name: caller.name,
-            tenant: caller.tenant,
-            scopes: caller.scopes,
-        };
-        if let Some(other) = callers.insert(shown, Arc::new(identity.clone())) {
-            return Err(wrong(format!(
-                "callers {:?} and {:?} show the same",
-                other.name, identity.name
-            )));
-        }
-    }
-    Ok(callers)
-}
-
-/// A new API key, and what the file of callers has of it.
-pub fn new_api_key() -> (String, Digest) {
-    let mut bytes = [0; 32];
-    OsRng.fill_bytes(&mut bytes);
-    let key = format!("{PREFIX}{}", hex::encode(bytes));
-    let digest = Digest::of(key.as_bytes());
-    (key, digest)
-}
-
 /// See the module. Clones share it.
 #[derive(Clone)]
 pub struct Authenticator(Arc<Inner>);
 
 struct Inner {
-    callers: Option<(PathBuf, Mutex<Known>)>,
-    /// Who everybody is without a file.
+    callers: Option<Watched<Callers>>,
+    tokens: Option<Tokens>,
+    /// Who everybody is where nobody has to say who they are.
     everybody: Arc<Identity>,
     calls_per_second: f64,
     credit: Mutex<HashMap<String, (f64, Instant)>>,
 }
 
-struct Known {
-    callers: Callers,
-    modified: Option<SystemTime>,
-    looked: Instant,
-}
-
 impl Authenticator {
-    /// With a file of callers or without, and so many calls a second for each tenant.
+    /// With a file of callers, an identity provider, both or neither, and so many calls a second for each tenant.
     ///
     /// # Errors
-    /// If the file cannot be used.
-    pub fn new(callers: Option<&Path>, calls_per_second: u32) -> Result<Self, CallersError> {
-        let callers = callers.map(|path| {
-            let modified = fs::metadata(path).and_then(|data| data.modified()).ok();
-            let known = Known {
-                callers: read(path)?,
-                modified,
-                looked: Instant::now(),
-            };
-            Ok((path.to_owned(), Mutex::new(known)))
-        });
+    /// If a file cannot be used.
+    pub fn new(
+        callers: Option<&Path>,
+        tokens: Option<&TokenOptions>,
+        calls_per_second: u32,
+    ) -> Result<Self, CallersError> {
+        let callers = callers.map(|path| Watched::open(path, callers::read));
         Ok(Self(Arc::new(Inner {
             callers: callers.transpose()?,
+            tokens: tokens.map(Tokens::new).transpose()?,
             everybody: Arc::new(Identity {
                 name: "anybody".to_owned(),
                 tenant: DEFAULT_TENANT.to_owned(),
-                scopes: vec![Scope::Submit, Scope::Read, Scope::Worker, Scope::Admin],
+                scopes: Scope::ALL.to_vec(),
             }),
             calls_per_second: f64::from(calls_per_second),
             credit: Mutex::default(),
@@ -195,35 +145,24 @@ impl Authenticator {
 
     /// Must callers show something?
     pub fn is_closed(&self) -> bool {
-        self.0.callers.is_some()
+        self.0.callers.is_some() || self.0.tokens.is_some()
     }
 
-    /// Who shows this?
+    /// Who shows this API key or certificate?
     fn find(&self, shown: &[u8]) -> Option<Arc<Identity>> {
-        let (path, known) = self.0.callers.as_ref()?;
-        let mut known = lock(known);
-        if known.looked.elapsed() >= LOOK {
-            known.looked = Instant::now();
-            let modified = fs::metadata(path).and_then(|data| data.modified()).ok();
-            if modified != known.modified {
-                match read(path) {
-                    Ok(callers) => known.callers = callers,
-                    // Whoever was known stays known until the file can be read.
-                    Err(error) => {
-                        tracing::error!(%error, "the file of callers has changed and cannot be used")
-                    }
-                }
-                known.modified = modified;
-            }
-        }
-        known.callers.get(&Digest::of(shown)).cloned()
+        let callers = self.0.callers.as_ref()?.get();
+        callers.get(&Digest::of(shown)).cloned()
     }
 
-    /// Who has this API key?
-    pub fn of_key(&self, key: &str) -> Option<Arc<Identity>> {
-        match self.0.callers {
-            None => Some(self.0.everybody.clone()),
-            Some(_) => self.find(key.as_bytes()),
+    /// Who bears this API key or token? Otherwise why nobody.
+    ///
+    /// # Errors
+    /// If it is not known.
+    pub fn bearer(&self, shown: &str) -> Result<Arc<Identity>, &'static str> {
+        match &self.0.tokens {
+            _ if !self.is_closed() => Ok(self.0.everybody.clone()),
+            Some(tokens) if !shown.starts_with(PREFIX) => tokens.find(shown).map(Arc::new),
+            _ => self.find(shown.as_bytes()).ok_or("the API key is not known"),
         }
     }
 
@@ -234,12 +173,13 @@ impl Authenticator {
         }
         let Some(value) = metadata.get("authorization") else {
             let known = certificate.and_then(|certificate| self.find(certificate));
-            return known
-                .ok_or_else(|| refused("the call has no API key: set authorization to \"Bearer popw_..\""));
+            return known.ok_or_else(|| {
+                refused("the caller does not say who they are: set authorization to \"Bearer ..\", with an API key or a token")
+            });
         };
-        let key = value.to_str().ok().and_then(|text| text.strip_prefix("Bearer "));
-        key.and_then(|key| self.find(key.as_bytes()))
-            .ok_or_else(|| refused("the API key is not known"))
+        let shown = value.to_str().ok().and_then(|text| text.strip_prefix("Bearer "));
+        let shown = shown.ok_or_else(|| refused("authorization is not \"Bearer ..\""))?;
+        self.bearer(shown).map_err(refused)
     }
 
     /// Takes a call's worth of the tenant's credit, or says when there will be some.
@@ -295,7 +235,9 @@ pub(crate) fn identity<T>(request: &Request<T>, scope: Scope) -> Result<&Identit
 mod tests {
     #![allow(clippy::unwrap_used)]
 
+    use super::callers::new_api_key;
     use super::*;
+    use std::fs;
 
     fn with_key(key: &str) -> MetadataMap {
         let mut metadata = MetadataMap::new();
@@ -313,7 +255,7 @@ mod tests {
              [[caller]]\nname = \"b\"\ntenant = \"other\"\nscopes = [\"read\"]\ncertificate_sha256 = \"{certificate}\"\n"
         );
         fs::write(&path, &text).unwrap();
-        let callers = Authenticator::new(Some(&path), 10).unwrap();
+        let callers = Authenticator::new(Some(&path), None, 10).unwrap();
         let a = callers.identify(&with_key(&key), None).unwrap();
         assert_eq!((a.name.as_str(), a.tenant.as_str()), ("a", "acme"));
         assert!(a.may(Scope::Submit) && a.may(Scope::Read) && !a.may(Scope::Admin) && !a.may(Scope::Worker));
@@ -344,7 +286,10 @@ mod tests {
             ("name = \"b\"", "nam = \"b\""),
         ] {
             fs::write(&path, text.replace(from, to)).unwrap();
-            let refused = Authenticator::new(Some(&path), 10).err().unwrap().to_string();
+            let refused = Authenticator::new(Some(&path), None, 10)
+                .err()
+                .unwrap()
+                .to_string();
             assert!(refused.contains(path.to_str().unwrap()), "{refused}");
         }
         fs::remove_file(&path).unwrap();
@@ -352,7 +297,7 @@ mod tests {
 
     #[test]
     fn a_tenant_has_so_many_calls() {
-        let callers = Authenticator::new(None, 10).unwrap();
+        let callers = Authenticator::new(None, None, 10).unwrap();
         for _ in 0..20 {
             callers.charge("a").unwrap();
         }
