@@ -3,6 +3,9 @@
 #![cfg(feature = "gpu")]
 #![allow(clippy::unwrap_used, reason = "a test that panics says where it failed")]
 
+mod common;
+
+use common::{Service, done, port, prove, temporary, witness};
 use serde_json::Value;
 use std::process::{Command, Output};
 
@@ -93,4 +96,24 @@ fn the_demo_passes_on_the_device() {
         errors(&output)
     );
     assert_eq!(json(&output)["all_passed"], true);
+}
+
+/// A service whose worker computes on the GPU: the proof is verified like any other, and the worker says what it is.
+#[test]
+fn a_service_s_worker_proves_on_the_gpu() {
+    if self_test().is_none() {
+        return;
+    }
+    let (folder, port) = (temporary("gpu"), port());
+    let url = format!("http://127.0.0.1:{port}");
+    let witness = witness(&folder, 1);
+    let service = Service::with(&folder.join("data"), port, &["--backend", "wgpu"]);
+    let output = prove(&url, &witness, &folder, "gpu", "60").output().unwrap();
+    assert!(output.status.success(), "{}", errors(&output));
+    let workers = done(&["jobs", "workers", "--service", &url]);
+    assert!(
+        workers.starts_with("local  wgpu,") && workers.contains("1 proofs"),
+        "{workers}"
+    );
+    service.kill();
 }

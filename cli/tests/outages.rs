@@ -11,7 +11,7 @@ mod common;
 use common::{CIRCUIT, Service, done, popw, port, postgres, prove, rounds, skip, temporary, text, witness};
 use serde_json::Value;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -42,6 +42,39 @@ fn metric(page: &str, name: &str) -> f64 {
         .lines()
         .find_map(|line| line.strip_prefix(&format!("{name} ")));
     line.unwrap_or_else(|| panic!("{name}: {text}")).parse().unwrap()
+}
+
+/// A load on a service, by `popw load`.
+struct Load {
+    child: Child,
+    report: PathBuf,
+}
+
+impl Load {
+    fn start(folder: &Path, url: &str, words: &[&str]) -> Self {
+        let report = folder.join("load.json");
+        let child = popw(
+            &[
+                &["load", "--service", url, "--out", report.to_str().unwrap()],
+                words,
+            ]
+            .concat(),
+        )
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap();
+        Self { child, report }
+    }
+
+    fn has_ended(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_some()
+    }
+
+    /// Its report, when it has ended.
+    fn report(mut self) -> Value {
+        assert!(self.child.wait().unwrap().success());
+        serde_json::from_str(&fs::read_to_string(self.report).unwrap()).unwrap()
+    }
 }
 
 /// A worker in a process of its own.
@@ -211,22 +244,17 @@ fn two_workers_on_one_database_share_a_queue() {
             )
         })
         .collect();
-    let report = folder.join("load.json");
     let count = f64::from(jobs_count);
-    done(&[
-        "load",
+    let seconds = (count / 100.0).to_string();
+    let submit = [
         "submit",
         witness.to_str().unwrap(),
-        "--service",
-        &services[0].1,
         "--rate",
         "100",
         "--seconds",
-        &(count / 100.0).to_string(),
-        "--out",
-        report.to_str().unwrap(),
-    ]);
-    let report: Value = serde_json::from_str(&fs::read_to_string(report).unwrap()).unwrap();
+        &seconds,
+    ];
+    let report = Load::start(&folder, &services[0].1, &submit).report();
     assert_eq!(report["proof"]["answered"], jobs_count, "{report}");
     let both = |name: &str| {
         services
@@ -344,22 +372,16 @@ fn a_full_queue_says_when_to_come_again() {
     let witness = witness(&folder, 1);
     let service = Service::with(&folder.join("data"), port, &["--queue", "5"]);
     jobs(&url, &["pause"]);
-    let report = folder.join("load.json");
-    done(&[
-        "load",
+    let submit = [
         "submit",
         witness.to_str().unwrap(),
-        "--service",
-        &url,
         "--rate",
         "100",
         "--seconds",
         "1",
         "--no-wait",
-        "--out",
-        report.to_str().unwrap(),
-    ]);
-    let report: Value = serde_json::from_str(&fs::read_to_string(report).unwrap()).unwrap();
+    ];
+    let report = Load::start(&folder, &url, &submit).report();
     let submitted = &report["SubmitJob"];
     assert_eq!(submitted["answered"], 5, "{report}");
     assert_eq!(submitted["refused"]["ResourceExhausted"]["count"], 95, "{report}");
@@ -391,29 +413,22 @@ fn watchers_cost_bounded_memory() {
     wait("the job waits", || jobs(&url, &["stats"]).starts_with("1 queued"));
     let id = jobs(&url, &["ls"]).split_whitespace().next().unwrap().to_owned();
     let before = metric(&page, "process_resident_memory_bytes");
-    let report = folder.join("load.json");
-    let mut load = popw(&[
-        "load",
+    let watch = [
         "watch",
-        "--service",
-        &url,
         "--job",
         &id,
         "--streams",
         &streams.to_string(),
         "--seconds",
         "3",
-        "--out",
-        report.to_str().unwrap(),
-    ]);
-    let mut load = load.stdout(Stdio::null()).spawn().unwrap();
+    ];
+    let load = Load::start(&folder, &url, &watch);
     // Those, and that of the client.
     wait("all watch", || {
         metric(&page, "popw_watchers") == f64::from(streams) + 1.0
     });
     let during = metric(&page, "process_resident_memory_bytes");
-    assert!(load.wait().unwrap().success());
-    let report: Value = serde_json::from_str(&fs::read_to_string(report).unwrap()).unwrap();
+    let report = load.report();
     assert_eq!(report["WatchJob, first message"]["answered"], streams, "{report}");
     assert_eq!(report["WatchJob, held"]["answered"], streams, "{report}");
     let each = (during - before) / f64::from(streams);
@@ -437,28 +452,22 @@ fn a_loaded_service_stays_flat() {
     // What has ended is gone soon.
     let options = ["--http", &page["http://".len()..], "--keep", "2"];
     let service = Service::with(&folder.join("data"), port, &options);
-    let report = folder.join("load.json");
-    let mut load = popw(&[
-        "load",
+    let submit = [
         "submit",
         witness.to_str().unwrap(),
-        "--service",
-        &url,
         "--rate",
         "2",
         "--seconds",
         &seconds.to_string(),
-        "--out",
-        report.to_str().unwrap(),
-    ]);
-    let mut load = load.stdout(Stdio::null()).spawn().unwrap();
+    ];
+    let mut load = Load::start(&folder, &url, &submit);
     let mut samples = Vec::new();
-    while load.try_wait().unwrap().is_none() {
+    while !load.has_ended() {
         let sample = ["process_resident_memory_bytes", "process_open_fds"].map(|name| metric(&page, name));
         samples.push(sample);
         std::thread::sleep(Duration::from_millis(500));
     }
-    let report: Value = serde_json::from_str(&fs::read_to_string(report).unwrap()).unwrap();
+    let report = load.report();
     assert_eq!(report["proof"]["answered"], 2 * seconds, "{report}");
     // The first third warms up.
     let third = samples.len() / 3;

@@ -279,9 +279,11 @@ fn an_administrator_pauses_requeues_and_purges() {
         file.to_str().unwrap().to_owned()
     };
     let (admin, tenant) = (key("admin", &["admin", "read"]), key("tenant", &["submit"]));
+    let secrets = [admin.clone(), tenant.clone()];
     let file = folder.join("callers.toml");
     std::fs::write(&file, callers).unwrap();
-    let service = Service::with(&data, port, &["--callers", file.to_str().unwrap()]);
+    let options = ["--callers", file.to_str().unwrap(), "--log", "json"];
+    let service = Service::with(&data, port, &options);
     let by = |key: &str, words: &[&str]| {
         popw(&[&["jobs", "--service", &url, "--api-key", key], words].concat())
             .output()
@@ -325,4 +327,23 @@ fn an_administrator_pauses_requeues_and_purges() {
     admin(&["purge", id]);
     assert_eq!(admin(&["dlq"]), "");
     service.kill();
+    // Who did what is in the log, and nothing that opens anything.
+    let log = std::fs::read_to_string(data.join("service.log")).unwrap();
+    let lines = log.lines().filter(|line| line.starts_with('{'));
+    let lines: Vec<serde_json::Value> = lines.map(|line| serde_json::from_str(line).unwrap()).collect();
+    for (what, by) in [
+        ("audit: submit", "tenant"),
+        ("audit: pause", "admin"),
+        ("audit: requeue", "admin"),
+        ("audit: purge", "admin"),
+    ] {
+        let found = lines
+            .iter()
+            .any(|line| line["message"] == what && line["by"] == by);
+        assert!(found, "{what}: {log}");
+    }
+    for secret in secrets {
+        let secret = std::fs::read_to_string(secret).unwrap();
+        assert!(secret.starts_with("popw_") && !log.contains(secret.trim()));
+    }
 }

@@ -22,6 +22,7 @@ use std::io::Cursor;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
+use tracing::Span;
 
 /// Shares of the phases before any proof was made.
 const SHARES: PhaseSeconds = [0.05, 0.4, 0.53, 0.02];
@@ -218,6 +219,8 @@ pub struct Meter {
     is_guess: bool,
     started: Instant,
     now: Mutex<Now>,
+    /// Of the proof: a phase is a part of it, whatever thread it runs on.
+    span: Span,
 }
 
 #[derive(Default)]
@@ -225,6 +228,7 @@ struct Now {
     phase: Option<Phase>,
     phase_done: f64,
     phase_started: f64,
+    phase_span: Option<Span>,
     spent: PhaseSeconds,
 }
 
@@ -236,6 +240,7 @@ impl Meter {
             is_guess: expected.is_none(),
             started: Instant::now(),
             now: Mutex::default(),
+            span: Span::current(),
         }
     }
 
@@ -273,6 +278,7 @@ impl Meter {
             now.spent[index(phase)] += elapsed - now.phase_started;
         }
         now.phase_started = elapsed;
+        now.phase_span = None;
     }
 }
 
@@ -292,6 +298,8 @@ impl popw_prover::Progress for Meter {
         let mut now = lock(&self.now);
         self.leave(&mut now);
         now.phase = Some(phase);
+        let name = phase.name();
+        now.phase_span = Some(tracing::info_span!(parent: &self.span, "phase", otel.name = name));
         now.phase_done = 0.0;
     }
 

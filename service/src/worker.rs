@@ -206,6 +206,9 @@ impl Shared {
     }
 
     fn run(&self, errand: &Errand) {
+        let span =
+            tracing::info_span!("proof", job = %errand.id, key = %errand.key.key, worker = self.options.name);
+        let _within = span.enter();
         let cancel = CancelToken::new();
         let meter = Arc::new(Meter::new(self.pace.expected(&errand.key.key)));
         let keeper = self.runtime.spawn(keep(

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// Features that are off by default and on in tests: the GPU, and the places where tests have a process killed.
-const FEATURES: [&str; 2] = ["gpu", "failpoints"];
+const FEATURES: [&str; 3] = ["gpu", "failpoints", "otel"];
 
 /// The workspace, or one package of it.
 #[derive(Debug, Clone)]

@@ -10,6 +10,7 @@
 //! | [`config`] | files of options for `serve` and `worker` |
 //! | [`client`] | a connection, its errors, messages as JSON |
 //! | [`log`] | what a service and a worker tell of themselves |
+//! | `traces` | traces for OpenTelemetry, with the feature `otel` |
 //! | [`proving`] | what `serve` and `worker` have in common: keys and memory; being told to stop |
 //!
 //! Depends on: `popw-service`. Where to go next: `docs/service.md`, for operators.
@@ -22,4 +23,6 @@ pub mod load;
 pub mod log;
 pub mod proving;
 pub mod serve;
+#[cfg(feature = "otel")]
+pub mod traces;
 pub mod worker;

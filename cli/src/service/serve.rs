@@ -92,10 +92,7 @@ pub struct Args {
 /// # Errors
 /// `Input` if an option cannot be granted or there is no key.
 pub fn run(args: &Args) -> Result<(), Failure> {
-    args.log.begin()?;
-    if let Some(file) = &args.config {
-        tracing::info!(file = %file.display(), "options");
-    }
+    let process = args.log.begin(args.config.as_deref())?;
     let keys = args.proving.keys(&args.data_dir.join("keys"))?;
     let name = match args.database {
         None => LOCAL.to_owned(),
@@ -137,8 +134,7 @@ pub fn run(args: &Args) -> Result<(), Failure> {
             upload_max: args.upload << 20,
         },
     };
-    let runtime = tokio::runtime::Runtime::new().map_err(Failure::internal)?;
-    runtime.block_on(serve(options, args.proving.grace()))
+    process.runtime.block_on(serve(options, args.proving.grace()))
 }
 
 async fn serve(options: ServiceOptions, grace: Duration) -> Result<(), Failure> {

@@ -44,15 +44,11 @@ pub struct Args {
 /// # Errors
 /// `Input` if an option cannot be granted, there is no key, or the coordinator does not want this worker.
 pub fn run(args: &Args) -> Result<(), Failure> {
-    args.log.begin()?;
-    if let Some(file) = &args.config {
-        tracing::info!(file = %file.display(), "options");
-    }
+    let process = args.log.begin(args.config.as_deref())?;
     let keys = Arc::new(args.proving.keys(&args.data_dir.join("keys"))?);
     let address = args.credentials.address(&args.service)?;
     let blobs = Blobs::open(&args.data_dir.join("inputs")).map_err(Failure::input)?;
-    let runtime = tokio::runtime::Runtime::new().map_err(Failure::internal)?;
-    runtime.block_on(async {
+    process.runtime.block_on(async {
         let remote = Remote::new(connect(&address).map_err(Failure::input)?, blobs);
         work(args, Arc::new(remote), keys).await
     })

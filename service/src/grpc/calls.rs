@@ -16,6 +16,7 @@ use tonic::Code;
 use tonic::codegen::http::{HeaderMap, Request, Response};
 use tower_layer::Layer;
 use tower_service::Service;
+use tracing::Span;
 
 /// The method of a call to a service that is not ours, health and reflection among them.
 const OTHER: &str = "other";
@@ -80,8 +81,12 @@ where
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
         let method = self.shared.methods.get(request.uri().path());
+        let method = method.map_or(OTHER, String::as_str);
+        let span = tracing::info_span!("call", otel.name = method);
+        let _within = span.enter();
         Call {
-            method: method.map_or(OTHER, String::as_str).to_owned(),
+            method: method.to_owned(),
+            span: span.clone(),
             started: Instant::now(),
             shared: self.shared.clone(),
             inner: Box::pin(self.inner.call(request)),
@@ -93,6 +98,7 @@ where
 pub struct Call<F> {
     inner: Pin<Box<F>>,
     method: String,
+    span: Span,
     started: Instant,
     shared: Arc<Shared>,
 }
@@ -104,6 +110,8 @@ where
     type Output = F::Output;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<F::Output> {
+        let span = self.span.clone();
+        let _within = span.enter();
         let answer = ready!(self.inner.as_mut().poll(context));
         let code = answer
             .as_ref()
