@@ -183,7 +183,10 @@ fn an_epoch_is_proven_by_a_service_whatever_is_killed() {
     // A worker that is away is given up after three seconds.
     let alone: &[&str] = &["--slots", "0", "--lease", "3"];
     let service = Service::with(&data, port, alone);
-    let (inputs, dev) = (folder.join("worker"), ["--dev", CIRCUIT, "--name", "away"]);
+    let (inputs, dev) = (
+        folder.join("worker"),
+        ["--dev", CIRCUIT, "--name", "away", "--slots", "2"],
+    );
     let mut worker = popw(&[
         "worker",
         "--service",

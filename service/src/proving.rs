@@ -18,7 +18,7 @@ use prost::Message;
 use rand::rngs::OsRng;
 use std::collections::HashMap;
 use std::fs;
-use std::io::Cursor;
+use std::io::{self, Cursor, Read, Seek, SeekFrom};
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
@@ -73,7 +73,28 @@ impl From<ProverError> for NoProof {
 /// A fleet whose attestations have been read and verified.
 struct Ingested {
     fleet: Fleet,
-    attestations: Attestations<Cursor<Vec<u8>>>,
+    attestations: Attestations<File>,
+}
+
+/// A fleet's file in memory, whose reading stops when nobody wants the fleet any more. Large fleets are read and verified for many seconds.
+struct File {
+    bytes: Cursor<Vec<u8>>,
+    cancel: Arc<Mutex<Option<CancelToken>>>,
+}
+
+impl Read for File {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match lock(&self.cancel).as_ref().is_some_and(CancelToken::is_cancelled) {
+            true => Err(io::Error::other("nobody wants it any more")),
+            false => self.bytes.read(buffer),
+        }
+    }
+}
+
+impl Seek for File {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        self.bytes.seek(to)
+    }
 }
 
 /// The last fleet that a worker has read: the zones of an epoch come one after the other.
@@ -87,6 +108,7 @@ impl Fleets {
         digest: Digest,
         path: &Path,
         zone: u64,
+        cancel: &CancelToken,
     ) -> Result<(Claim, Arc<Mutex<Ingested>>), NoProof> {
         let known = lock(&self.0)
             .as_ref()
@@ -95,7 +117,7 @@ impl Fleets {
         let fleet = match known {
             Some(fleet) => fleet,
             None => {
-                let fleet = Arc::new(Mutex::new(ingest(path)?));
+                let fleet = Arc::new(Mutex::new(ingest(path, cancel)?));
                 *lock(&self.0) = Some((digest, fleet.clone()));
                 fleet
             }
@@ -115,16 +137,23 @@ impl Fleets {
     }
 }
 
-fn ingest(path: &Path) -> Result<Ingested, NoProof> {
+fn ingest(path: &Path, cancel: &CancelToken) -> Result<Ingested, NoProof> {
     let bytes = fs::read(path).map_err(|error| NoProof::worker(format!("the fleet: {error}")))?;
     let message = proto::Fleet::decode(bytes.as_slice());
     drop(bytes);
     let message = message.map_err(|error| NoProof::request(format!("the fleet: {error}")))?;
+    let wanted = Arc::new(Mutex::new(Some(cancel.clone())));
     let source = |name: &str, bytes: Vec<u8>| Source {
         name: name.to_owned(),
-        reader: Cursor::new(bytes),
+        reader: File {
+            bytes: Cursor::new(bytes),
+            cancel: wanted.clone(),
+        },
     };
-    let refused = |error: FleetError| NoProof::request(error);
+    let refused = |error: FleetError| match cancel.is_cancelled() {
+        true => NoProof::Cancelled,
+        false => NoProof::request(error),
+    };
     let fleet = Fleet::read(
         source("params.toml", message.params),
         source("epoch.toml", message.epoch),
@@ -140,6 +169,8 @@ fn ingest(path: &Path) -> Result<Ingested, NoProof> {
     };
     let attestations = source(encoding.file_name(), bytes);
     let attestations = Attestations::ingest(&fleet, attestations, encoding, |_| {}).map_err(refused)?;
+    // The fleet is kept for other jobs, which this one's end does not concern.
+    *lock(&wanted) = None;
     Ok(Ingested { fleet, attestations })
 }
 
@@ -171,7 +202,7 @@ pub fn prove(
             (proof, public, String::new())
         }
         Work::Claim { fleet, zone } => {
-            let (claim, fleet) = fleets.claim(*fleet, input, *zone)?;
+            let (claim, fleet) = fleets.claim(*fleet, input, *zone, cancel)?;
             wanted()?;
             let shape = *lock(&fleet).fleet.shape();
             let values = assignment(&shape, &claim.witness, &claim.statement).map_err(NoProof::request)?;
@@ -343,5 +374,23 @@ mod tests {
         pace.record(&key, [1.0; 4]);
         pace.record(&key, [2.0; 4]);
         assert_eq!(pace.expected(&key), Some([1.3; 4]));
+    }
+
+    #[test]
+    fn a_fleet_s_file_is_read_while_somebody_wants_it() {
+        let cancel = CancelToken::new();
+        let wanted = Arc::new(Mutex::new(Some(cancel.clone())));
+        let mut file = File {
+            bytes: Cursor::new(vec![7; 3]),
+            cancel: wanted.clone(),
+        };
+        let mut byte = [0];
+        file.read_exact(&mut byte).unwrap();
+        cancel.cancel();
+        assert!(file.read_exact(&mut byte).is_err());
+        // Kept for others.
+        *lock(&wanted) = None;
+        file.read_exact(&mut byte).unwrap();
+        assert_eq!(byte, [7]);
     }
 }

@@ -9,16 +9,18 @@ use crate::board::{Board, BoardError, Errand};
 use crate::clock::millis;
 use crate::failpoint;
 use crate::hub::PhaseSeconds;
-use crate::id::Token;
-use crate::job::{Failure, FailureClass, Outcome};
+use crate::id::{Digest, Token};
+use crate::job::{Failure, FailureClass, Outcome, Work};
 use crate::keys::Keys;
+use crate::lock;
 use crate::memory::{Budget, Share};
 use crate::proving::{Fleets, Meter, NoProof, Pace, prove};
 use crate::workers::WorkerInfo;
 use popw_prover::CancelToken;
+use std::collections::HashMap;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 use tokio::runtime::Runtime;
@@ -81,9 +83,41 @@ struct Shared {
     orders: watch::Receiver<Order>,
     /// One slot asks at a time, so that what is free is still free when a job comes.
     asking: AsyncMutex<()>,
+    inputs: Mutex<Inputs>,
     fleets: Fleets,
     pace: Pace,
     runtime: Runtime,
+}
+
+/// The files that the slots need. A fleet is kept until another comes: the zones of an epoch come one after the other.
+#[derive(Default)]
+struct Inputs {
+    users: HashMap<Digest, usize>,
+    fleet: Option<Digest>,
+}
+
+impl Inputs {
+    /// A slot begins to need an input. Returns what nobody needs any more.
+    fn enter(&mut self, work: &Work) -> Option<Digest> {
+        *self.users.entry(work.input()).or_default() += 1;
+        let old = match work {
+            Work::Claim { fleet, .. } if self.fleet != Some(*fleet) => self.fleet.replace(*fleet)?,
+            _ => return None,
+        };
+        (!self.users.contains_key(&old)).then_some(old)
+    }
+
+    /// A slot is done with an input. Returns what nobody needs any more.
+    fn leave(&mut self, work: &Work) -> Option<Digest> {
+        let input = work.input();
+        let users = self.users.get_mut(&input)?;
+        *users -= 1;
+        if *users > 0 {
+            return None;
+        }
+        self.users.remove(&input);
+        (self.fleet != Some(input)).then_some(input)
+    }
 }
 
 /// What a job ended with.
@@ -112,6 +146,7 @@ impl Worker {
             options: options.clone(),
             orders: received,
             asking: AsyncMutex::default(),
+            inputs: Mutex::default(),
             fleets: Fleets::default(),
             pace: Pace::default(),
             runtime,
@@ -209,6 +244,7 @@ impl Shared {
         let span =
             tracing::info_span!("proof", job = %errand.id, key = %errand.key.key, worker = self.options.name);
         let _within = span.enter();
+        self.discard(lock(&self.inputs).enter(&errand.work));
         let cancel = CancelToken::new();
         let meter = Arc::new(Meter::new(self.pace.expected(&errand.key.key)));
         let keeper = self.runtime.spawn(keep(
@@ -234,7 +270,13 @@ impl Shared {
             self.runtime.block_on(self.tell(errand, report));
         }
         keeper.abort();
-        self.runtime.block_on(self.board.discard(errand.work.input()));
+        self.discard(lock(&self.inputs).leave(&errand.work));
+    }
+
+    fn discard(&self, input: Option<Digest>) {
+        if let Some(input) = input {
+            self.runtime.block_on(self.board.discard(input));
+        }
     }
 
     fn prove(&self, errand: &Errand, meter: &Meter, cancel: &CancelToken) -> Result<Outcome, NoProof> {
@@ -313,4 +355,34 @@ async fn keep(
         _ = halted => {}
     }
     cancel.cancel();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_input_is_kept_while_a_slot_needs_it_and_a_fleet_until_another_comes() {
+        let digest = |byte| Digest([byte; 32]);
+        let fleet = |byte, zone| Work::Claim {
+            fleet: digest(byte),
+            zone,
+        };
+        let witness = Work::Assignment { witness: digest(9) };
+        let mut inputs = Inputs::default();
+        assert_eq!(inputs.enter(&fleet(1, 0)), None);
+        assert_eq!(inputs.enter(&fleet(1, 1)), None);
+        assert_eq!(inputs.leave(&fleet(1, 0)), None);
+        // An assignment goes with its last slot.
+        assert_eq!(inputs.enter(&witness), None);
+        assert_eq!(inputs.enter(&witness), None);
+        assert_eq!(inputs.leave(&witness), None);
+        assert_eq!(inputs.leave(&witness), Some(digest(9)));
+        // Another fleet comes while a slot still needs the first.
+        assert_eq!(inputs.enter(&fleet(2, 0)), None);
+        assert_eq!(inputs.leave(&fleet(1, 1)), Some(digest(1)));
+        assert_eq!(inputs.leave(&fleet(2, 0)), None);
+        // And when nobody does.
+        assert_eq!(inputs.enter(&fleet(3, 0)), Some(digest(2)));
+    }
 }
