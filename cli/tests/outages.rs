@@ -394,6 +394,42 @@ fn a_full_queue_says_when_to_come_again() {
     drop(service);
 }
 
+/// What `popw load` measures besides: single calls, and how soon a cancelled job's worker is free.
+#[test]
+fn calls_and_cancelling_are_measured() {
+    let (folder, port) = (temporary("load"), port());
+    let url = format!("http://127.0.0.1:{port}");
+    let witness = witness(&folder, 1);
+    let service = Service::start(&folder.join("data"), port);
+    let cancel = [
+        "cancel",
+        witness.to_str().unwrap(),
+        "--jobs",
+        "5",
+        "--after",
+        "0.01",
+    ];
+    let report = Load::start(&folder, &url, &cancel).report();
+    assert_eq!(report["CancelJob"]["answered"], 5, "{report}");
+    assert_eq!(report["worker free"]["answered"], 5, "{report}");
+    let report = Load::start(&folder, &url, &["get", "--rate", "200", "--seconds", "0.5"]).report();
+    assert_eq!(report["GetJob"]["answered"], 100, "{report}");
+    // What no call is answered for is in the report too.
+    let report = Load::start(
+        &folder,
+        &url,
+        &["get", "--job", "0", "--rate", "20", "--seconds", "0.5"],
+    )
+    .report();
+    assert_eq!(
+        report["GetJob"]["refused"]["InvalidArgument"]["count"], 10,
+        "{report}"
+    );
+    let list = jobs(&url, &["ls"]);
+    assert_eq!(list.matches("  cancelled  ").count(), 10, "{list}");
+    drop(service);
+}
+
 /// Thousands of streams watch a job that waits: they cost bounded memory, and all of them are told its end.
 #[test]
 fn watchers_cost_bounded_memory() {

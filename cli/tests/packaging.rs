@@ -101,3 +101,63 @@ fn every_command_has_a_page_and_completions() {
     let check = Command::new("bash").arg("-n").arg(&script).status().unwrap();
     assert!(check.success());
 }
+
+#[test]
+fn the_doctor_says_what_is_missing() {
+    let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("doctor");
+    let _ = fs::remove_dir_all(&folder);
+    let data = folder.join("data");
+    let ask = |data: &Path, more: &[&str]| {
+        let output = Command::new(env!("CARGO_BIN_EXE_popw"))
+            .args(["doctor", "--json", "--data-dir", data.to_str().unwrap()])
+            .args(more)
+            .env("POPW_CACHE", folder.join("cache"))
+            .output()
+            .unwrap();
+        let text = String::from_utf8(output.stdout).unwrap();
+        let findings: Vec<serde_json::Value> = text
+            .lines()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect();
+        let grade = move |what: &str| {
+            let finding = findings.iter().find(|finding| finding["what"] == what);
+            finding.map(|finding| finding["grade"].as_str().unwrap().to_owned())
+        };
+        (output.status.code(), grade)
+    };
+    let (code, grade) = ask(&data, &[]);
+    assert_eq!(code, Some(0));
+    for what in ["compute", "clock", "cache"] {
+        assert_eq!(grade(what).as_deref(), Some("good"), "{what}");
+    }
+    for what in ["memory", "descriptors", "folder", "disk"] {
+        let grade = grade(what);
+        assert!(
+            matches!(grade.as_deref(), Some("good" | "warning")),
+            "{what}: {grade:?}"
+        );
+    }
+    assert_eq!(grade("keys").as_deref(), Some("warning"), "there is none");
+    assert_eq!(
+        (grade("database"), grade("service")),
+        (None, None),
+        "nobody asked"
+    );
+    // Nobody is there, and a file is no folder.
+    let nowhere = [
+        "--database",
+        "postgres://popw@127.0.0.1:1/popw",
+        "--ask",
+        "--service",
+        "http://127.0.0.1:1",
+        "--patience",
+        "0",
+    ];
+    let file = folder.join("file");
+    fs::write(&file, "").unwrap();
+    let (code, grade) = ask(&file, &nowhere);
+    assert_eq!(code, Some(1));
+    for what in ["database", "service", "folder"] {
+        assert_eq!(grade(what).as_deref(), Some("bad"), "{what}");
+    }
+}

@@ -343,12 +343,24 @@ impl Queue {
         let files = self.files.read().await;
         let submission = self.submission(tenant, request)?;
         let (at, file) = (now(), submission.file());
+        let is_late = submission.deadline.is_some_and(|deadline| deadline <= at);
+        // A retry finds its job, whatever time has done; there is no room for a new one that comes too late.
+        let limits = match is_late {
+            true => Limits { queued: 0, tenant: 0 },
+            false => self.settings.limits,
+        };
         let job = Job::new(JobId::new(at), submission, at);
         self.blobs.touch(file)?;
-        let submitted = self.store.submit(job, self.settings.limits).await;
+        let submitted = self.store.submit(job, limits).await;
         failpoint::hit("queue.submitted");
         drop(files);
         if matches!(submitted, Err(StoreError::Full { .. })) {
+            if is_late {
+                return Err(QueueError::Invalid {
+                    field: "deadline",
+                    reason: "it has passed".to_owned(),
+                });
+            }
             self.metrics.full.inc();
         }
         let submitted = submitted?;
@@ -371,9 +383,6 @@ impl Queue {
                 );
             }
         };
-        if request.deadline.is_some_and(|deadline| deadline <= now()) {
-            return invalid("deadline", "it has passed".to_owned());
-        }
         let keep = request.keep.unwrap_or(self.settings.keep);
         if keep > self.settings.keep_max {
             let days = self.settings.keep_max.as_secs() / 86_400;

@@ -3,11 +3,11 @@
 
 mod common;
 
+use common::Folder;
 use common::circuit::Squares;
 use common::running::{
-    MEMORY, address, client, end, key_name, options, refused, request, submit, upload, worker,
+    Home, MEMORY, address, client, end, key_name, options, refused, request, submit, upload, worker,
 };
-use common::{Folder, postgres};
 use popw_prover::Options;
 use popw_service::auth::callers::new_api_key;
 use popw_service::board::{Board, BoardError};
@@ -27,7 +27,7 @@ use tonic::Code;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_witness_becomes_a_proof_once() {
-    let (folder, squares) = (Folder::new(), Squares::new(500));
+    let (folder, squares) = (Home::new(), Squares::new(500));
     let service = Service::start(options(&folder, &squares)).await.unwrap();
     let mut client = client(&service, None);
     let witness = squares.witness(3);
@@ -103,7 +103,7 @@ async fn other_callers_find_their_way_and_garbage_ends_nothing() {
     use tonic_health::pb::{
         HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient,
     };
-    let (folder, squares) = (Folder::new(), Squares::new(5));
+    let (folder, squares) = (Home::new(), Squares::new(5));
     let service = Service::start(options(&folder, &squares)).await.unwrap();
     let address = service.address();
     let health = HealthCheckRequest {
@@ -172,7 +172,7 @@ async fn other_callers_find_their_way_and_garbage_ends_nothing() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn jobs_outlive_their_service() {
-    let (folder, squares) = (Folder::new(), Squares::new(500));
+    let (folder, squares) = (Home::new(), Squares::new(500));
     let without = |options: ServiceOptions| ServiceOptions {
         worker: None,
         ..options
@@ -198,7 +198,7 @@ async fn jobs_outlive_their_service() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_cancelled_job_frees_its_worker() {
-    let (folder, squares) = (Folder::new(), Squares::new(60_000));
+    let (folder, squares) = (Home::new(), Squares::new(60_000));
     let service = Service::start(options(&folder, &squares)).await.unwrap();
     let mut client = client(&service, None);
     let job = submit(&mut client, &squares, "long", &squares.witness(3))
@@ -238,7 +238,7 @@ async fn a_cancelled_job_frees_its_worker() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn bad_requests_are_refused_with_their_reason() {
-    let (folder, squares) = (Folder::new(), Squares::new(500));
+    let (folder, squares) = (Home::new(), Squares::new(500));
     let service = Service::start(ServiceOptions {
         settings: Settings {
             limits: Limits { queued: 2, tenant: 2 },
@@ -384,7 +384,7 @@ async fn bad_requests_are_refused_with_their_reason() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn tenants_do_not_see_each_other() {
-    let (folder, squares) = (Folder::new(), Squares::new(500));
+    let (folder, squares) = (Home::new(), Squares::new(500));
     let callers = folder.file("callers.toml");
     let (mut keys, mut text) = (Vec::new(), String::new());
     for (tenant, scopes) in [
@@ -488,7 +488,7 @@ async fn tenants_do_not_see_each_other() {
     service.stop(Duration::from_secs(5)).await;
     let open = ServiceOptions {
         listen: ([0, 0, 0, 0], 0).into(),
-        ..options(&Folder::new(), &squares)
+        ..options(&Home::new(), &squares)
     };
     assert!(matches!(
         Service::start(open).await.err(),
@@ -498,79 +498,73 @@ async fn tenants_do_not_see_each_other() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn workers_on_other_machines_prove_and_wrong_ones_are_put_aside() {
-    let squares = Squares::new(500);
-    let server = postgres::Server::start();
-    let databases = server.as_ref().map(|server| Some(server.database()));
-    for database in [Some(None), databases].into_iter().flatten() {
-        let folder = Folder::new();
-        let service = Service::start(ServiceOptions {
-            worker: None,
-            database,
-            ..options(&folder, &squares)
-        })
+    let (folder, squares) = (Home::new(), Squares::new(500));
+    let service = Service::start(ServiceOptions {
+        worker: None,
+        ..options(&folder, &squares)
+    })
+    .await
+    .unwrap();
+    let mut client = client(&service, None);
+    let board = |name: &str| {
+        let blobs = Blobs::open(&folder.file(name)).unwrap();
+        Arc::new(Remote::new(connect(&address(&service, None)).unwrap(), blobs))
+    };
+    // One that lies.
+    let liar = board("liar");
+    let info = popw_service::workers::WorkerInfo {
+        name: "liar".to_owned(),
+        backend: "cpu".to_owned(),
+        threads: 1,
+        memory: MEMORY,
+        keys: vec![squares.name],
+    };
+    assert!(matches!(
+        liar.lease("liar", MEMORY).await,
+        Err(BoardError::Unknown(_))
+    ));
+    Board::register(liar.as_ref(), &info).await.unwrap();
+    let job = submit(&mut client, &squares, "job", &squares.witness(3))
         .await
         .unwrap();
-        let mut client = client(&service, None);
-        let board = |name: &str| {
-            let blobs = Blobs::open(&folder.file(name)).unwrap();
-            Arc::new(Remote::new(connect(&address(&service, None)).unwrap(), blobs))
-        };
-        // One that lies.
-        let liar = board("liar");
-        let info = popw_service::workers::WorkerInfo {
-            name: "liar".to_owned(),
-            backend: "cpu".to_owned(),
-            threads: 1,
-            memory: MEMORY,
-            keys: vec![squares.name],
-        };
-        assert!(matches!(
-            liar.lease("liar", MEMORY).await,
-            Err(BoardError::Unknown(_))
-        ));
-        Board::register(liar.as_ref(), &info).await.unwrap();
-        let job = submit(&mut client, &squares, "job", &squares.witness(3))
-            .await
-            .unwrap();
-        let errand = liar.lease("liar", MEMORY).await.unwrap().unwrap();
-        let path = Board::input(liar.as_ref(), &errand).await.unwrap();
-        assert_eq!(std::fs::read(path).unwrap(), squares.witness(3));
-        // A true proof of something else.
-        let other = Key::open(&squares.path(), &Options::default()).unwrap();
-        let other = prove(&other, &squares.witness(4));
-        let refused = Board::complete(liar.as_ref(), &errand, other, [0.0; 4]).await;
-        assert!(
-            matches!(&refused, Err(BoardError::Refused(why)) if why.contains("public inputs")),
-            "{refused:?}"
-        );
-        let refused = liar.lease("liar", MEMORY).await;
-        assert!(
-            matches!(&refused, Err(BoardError::Refused(why)) if why.contains("quarantine")),
-            "{refused:?}"
-        );
-        // Another proves it.
-        let keys = Arc::new(squares.keys());
-        let honest = Worker::start(board("honest"), keys, worker("honest")).unwrap();
-        let (ended, _) = end(&mut client, &job.id).await;
-        assert_eq!((ended.state(), ended.losses), (JobState::Succeeded, 1));
-        tokio::task::spawn_blocking(move || honest.stop(Duration::from_secs(5)))
-            .await
-            .unwrap();
-        let names: Vec<_> = service
-            .queue()
-            .workers()
-            .all()
-            .into_iter()
-            .map(|worker| worker.info.name)
-            .collect();
-        assert_eq!(
-            names,
-            ["liar"],
-            "who goes is gone, who is put aside is not forgotten"
-        );
-        assert_eq!(service.queue().counts().await.unwrap().of(State::Succeeded), 1);
-        service.stop(Duration::ZERO).await;
-    }
+    let errand = liar.lease("liar", MEMORY).await.unwrap().unwrap();
+    let path = Board::input(liar.as_ref(), &errand).await.unwrap();
+    assert_eq!(std::fs::read(path).unwrap(), squares.witness(3));
+    // A true proof of something else.
+    let other = Key::open(&squares.path(), &Options::default()).unwrap();
+    let other = prove(&other, &squares.witness(4));
+    let refused = Board::complete(liar.as_ref(), &errand, other, [0.0; 4]).await;
+    assert!(
+        matches!(&refused, Err(BoardError::Refused(why)) if why.contains("public inputs")),
+        "{refused:?}"
+    );
+    let refused = liar.lease("liar", MEMORY).await;
+    assert!(
+        matches!(&refused, Err(BoardError::Refused(why)) if why.contains("quarantine")),
+        "{refused:?}"
+    );
+    // Another proves it.
+    let keys = Arc::new(squares.keys());
+    let honest = Worker::start(board("honest"), keys, worker("honest")).unwrap();
+    let (ended, _) = end(&mut client, &job.id).await;
+    assert_eq!((ended.state(), ended.losses), (JobState::Succeeded, 1));
+    tokio::task::spawn_blocking(move || honest.stop(Duration::from_secs(5)))
+        .await
+        .unwrap();
+    let names: Vec<_> = service
+        .queue()
+        .workers()
+        .all()
+        .into_iter()
+        .map(|worker| worker.info.name)
+        .collect();
+    assert_eq!(
+        names,
+        ["liar"],
+        "who goes is gone, who is put aside is not forgotten"
+    );
+    assert_eq!(service.queue().counts().await.unwrap().of(State::Succeeded), 1);
+    service.stop(Duration::ZERO).await;
 }
 
 fn prove(key: &Key, witness: &[u8]) -> Outcome {
@@ -587,7 +581,7 @@ fn prove(key: &Key, witness: &[u8]) -> Outcome {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn keys_come_and_go_while_the_service_runs() {
-    let (folder, squares) = (Folder::new(), Squares::new(500));
+    let (folder, squares) = (Home::new(), Squares::new(500));
     let service = Service::start(options(&folder, &squares)).await.unwrap();
     let mut admin = AdminClient::new(connect(&address(&service, None)).unwrap());
     let mut client = client(&service, None);
@@ -650,11 +644,43 @@ async fn keys_come_and_go_while_the_service_runs() {
     service.stop(Duration::ZERO).await;
 }
 
+/// A retry finds its job when its deadline has passed meanwhile; a new job that comes too late is refused.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_retry_finds_its_job_after_the_deadline() {
+    let (folder, squares) = (Home::new(), Squares::new(500));
+    let service = Service::start(options(&folder, &squares)).await.unwrap();
+    let mut client = client(&service, None);
+    let witness = squares.witness(3);
+    upload(&mut client, Digest::of(&witness).to_string(), &witness)
+        .await
+        .unwrap();
+    let deadline = std::time::SystemTime::now() + Duration::from_secs(3);
+    let request = |name: &str| proto::SubmitJobRequest {
+        deadline: Some(deadline.into()),
+        ..request(&squares, name, &witness)
+    };
+    let job = client.submit_job(request("in-time")).await.unwrap().into_inner();
+    let id = job.job.unwrap().id;
+    assert_eq!(end(&mut client, &id).await.0.state(), JobState::Succeeded);
+    while deadline.elapsed().is_err() {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    let again = client.submit_job(request("in-time")).await.unwrap().into_inner();
+    assert!(again.known);
+    assert_eq!(again.job.unwrap().id, id);
+    refused(
+        client.submit_job(request("too-late")).await,
+        Code::InvalidArgument,
+        "INVALID_FIELD",
+    );
+    service.stop(Duration::ZERO).await;
+}
+
 /// Clients that are slow or stand still hold what is theirs, and nobody else waits: not for an upload that stops, a watch that nobody reads, or a connection that says nothing.
 #[tokio::test(flavor = "multi_thread")]
 async fn slow_clients_hold_nobody_up() {
     use std::io::Write;
-    let (folder, squares) = (Folder::new(), Squares::new(500));
+    let (folder, squares) = (Home::new(), Squares::new(500));
     let service = Service::start(options(&folder, &squares)).await.unwrap();
     let witness = squares.witness(3);
     // Uploads that have begun, all that there may be at once for others but one.
@@ -712,7 +738,7 @@ async fn slow_clients_hold_nobody_up() {
 /// A message that is larger than any may be is refused before it is read, and the connection goes on.
 #[tokio::test(flavor = "multi_thread")]
 async fn messages_that_are_too_large_are_refused() {
-    let (folder, squares) = (Folder::new(), Squares::new(5));
+    let (folder, squares) = (Home::new(), Squares::new(5));
     let service = Service::start(options(&folder, &squares)).await.unwrap();
     let mut client = client(&service, None);
     let large = |bytes: usize| proto::ProveRequest {

@@ -4,9 +4,8 @@
 mod common;
 
 use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine};
-use common::Folder;
 use common::circuit::Squares;
-use common::running::{options, refused};
+use common::running::{Home, options, refused};
 use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
 use popw_service::auth::callers::new_api_key;
 use popw_service::auth::tokens::TokenOptions;
@@ -63,7 +62,7 @@ impl Authority {
 
 /// A service with TLS, which knows an API key and a certificate.
 async fn start(
-    folder: &Folder,
+    folder: &Home,
     squares: &Squares,
     own: &Shown,
     authority: &Authority,
@@ -105,7 +104,7 @@ async fn only_right_certificates_connect() {
     let own = authority.signs(HOST, false);
     let known = authority.signs("gateway", false);
     let shown = |shown: &Shown| Some((shown.pem.clone(), shown.key.clone()));
-    let folder = Folder::new();
+    let folder = Home::new();
     let (service, key) = start(&folder, &squares, &own, &authority, &known).await;
     let port = service.address().port();
     let right = Address {
@@ -166,7 +165,7 @@ async fn only_right_certificates_connect() {
     }
     service.stop(std::time::Duration::ZERO).await;
     // A service whose own certificate has expired.
-    let (folder, old) = (Folder::new(), authority.signs(HOST, true));
+    let (folder, old) = (Home::new(), authority.signs(HOST, true));
     let (service, api_key) = start(&folder, &squares, &old, &authority, &known).await;
     let address = Address {
         url: format!("https://{HOST}:{}", service.address().port()),
@@ -180,7 +179,7 @@ async fn only_right_certificates_connect() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_no_certificate_is_refused_at_the_start() {
-    let (folder, squares) = (Folder::new(), Squares::new(500));
+    let (folder, squares) = (Home::new(), Squares::new(500));
     let tls = Tls {
         certificate: "no certificate".to_owned(),
         key: "no key".to_owned(),
@@ -205,7 +204,7 @@ async fn what_is_no_certificate_is_refused_at_the_start() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn tokens_of_an_identity_provider_open_the_service_until_they_expire() {
-    let (folder, squares) = (Folder::new(), Squares::new(500));
+    let (folder, squares) = (Home::new(), Squares::new(500));
     let pair = KeyPair::generate_for(&rcgen::PKCS_ED25519).unwrap();
     let x = BASE64_URL_SAFE_NO_PAD.encode(pair.der_bytes());
     let jwks = folder.file("jwks.json");

@@ -453,7 +453,7 @@ async fn cancel(client: &Client, work: &Work, jobs: u32, after: Duration) -> Res
     let stop = async |id| client.prover().cancel_job(proto::CancelJobRequest { id }).await;
     for number in 0..u64::from(jobs) {
         let (first, mut views) = submit(2 * number).await?;
-        until(&mut views, |job| job.progress.is_some()).await?;
+        until(&mut views, |job| job.state() == JobState::Leased).await?;
         let (second, mut views) = submit(2 * number + 1).await?;
         let waits = until(&mut views, |_| true).await?.state() == JobState::Queued;
         tokio::time::sleep(after).await;

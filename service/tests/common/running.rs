@@ -3,6 +3,7 @@
 
 use super::Folder;
 use super::circuit::Squares;
+use super::postgres::Server;
 use popw_service::id::Digest;
 use popw_service::proto::prover_client::ProverClient;
 use popw_service::proto::{self, JobState, upload_witness_request::Part};
@@ -10,8 +11,50 @@ use popw_service::queue::Settings;
 use popw_service::remote::{Address, Connection, connect, reason};
 use popw_service::server::{Service, ServiceOptions};
 use popw_service::worker::WorkerOptions;
+use std::ops::Deref;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 use tonic::{Code, Status};
+
+/// A service's folder and, where the tests run on PostgreSQL, its database.
+pub(crate) struct Home {
+    folder: Folder,
+    database: Option<(Arc<Server>, String)>,
+}
+
+impl Home {
+    /// A new, empty one.
+    pub(crate) fn new() -> Self {
+        let is_postgres = env!("CARGO_CRATE_NAME") == "service_postgres";
+        Self {
+            folder: Folder::new(),
+            database: is_postgres.then(server).flatten().map(|server| {
+                let url = server.database();
+                (server, url)
+            }),
+        }
+    }
+}
+
+impl Deref for Home {
+    type Target = Folder;
+
+    fn deref(&self) -> &Folder {
+        &self.folder
+    }
+}
+
+/// The server of the tests that run now: it ends with the last of them.
+fn server() -> Option<Arc<Server>> {
+    static SHARED: Mutex<Weak<Server>> = Mutex::new(Weak::new());
+    let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(server) = shared.upgrade() {
+        return Some(server);
+    }
+    let server = Arc::new(Server::start()?);
+    *shared = Arc::downgrade(&server);
+    Some(server)
+}
 
 /// Of every job in these tests.
 pub(crate) const MEMORY: u64 = 1 << 30;
@@ -26,12 +69,12 @@ pub(crate) fn worker(name: &str) -> WorkerOptions {
     }
 }
 
-pub(crate) fn options(folder: &Folder, squares: &Squares) -> ServiceOptions {
+pub(crate) fn options(home: &Home, squares: &Squares) -> ServiceOptions {
     ServiceOptions {
-        data: folder.0.clone(),
+        data: home.0.clone(),
         listen: ([127, 0, 0, 1], 0).into(),
         http: None,
-        database: None,
+        database: home.database.as_ref().map(|(_, url)| url.clone()),
         keys: squares.keys(),
         worker: Some(worker("local")),
         callers: None,
